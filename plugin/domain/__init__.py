@@ -1,0 +1,1 @@
+"""Plain decisions: values in, values out, the standard library alone."""

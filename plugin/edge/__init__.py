@@ -1,0 +1,1 @@
+"""What adapters are built from, and the only door to the network."""

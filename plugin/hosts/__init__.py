@@ -1,0 +1,1 @@
+"""Hosts (PSA and RMM systems): one folder each; nobody here knows another."""

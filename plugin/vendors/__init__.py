@@ -1,0 +1,1 @@
+"""Security vendors: one folder each; nobody here knows another."""

@@ -51,7 +51,7 @@ class FieldKind(StrEnum):
 
     TEXT = "text"
     EMAIL = "email"
-    SECRET = "secret"
+    SECRET = "secret"  # noqa: S105 - a field kind, not a password
     ADDRESS = "address"
     NUMBER = "number"
     CHOICE = "choice"

@@ -50,7 +50,7 @@ class RuleError(PluginError):
     """A request broke a rule; ``field`` names the form field and ``message`` the cure."""
 
     def __init__(self, field: str, message: str) -> None:
-        """Name the ``field`` (empty for the whole form) and say what is wrong and how to mend it."""
+        """Name the ``field`` (empty: the whole form); say what is wrong and how to mend it."""
         self.field = field
         self.message = message
         super().__init__(message)

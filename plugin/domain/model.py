@@ -102,7 +102,7 @@ class ActionState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """One page of a walk: ``next_cursor`` may be stored with the rows; ``complete`` ends a full walk.
+    """One page of a walk: its rows and where to go on; ``complete`` ends a full walk.
 
     A page of a full listing (no cursor given) that ends with ``complete`` true lets the caller
     treat rows it did not see as gone; a delta page never does.
@@ -409,7 +409,7 @@ class HostEvent:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One received call as it came: the raw body and the headers a proof needs (lower-case names)."""
+    """One received call as it came: raw body and the headers a proof needs (lower-case)."""
 
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()

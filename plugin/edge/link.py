@@ -1,0 +1,35 @@
+"""Link: all that an adapter is handed, and nothing else."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Protocol
+
+from plugin.domain.errors import EdgeError
+from plugin.edge.http import Answer, Http
+
+Classify = Callable[[Answer], EdgeError | None]
+
+
+class OpensHttp(Protocol):
+    """Opens the door to one origin; see :class:`plugin.edge.http.Http` for what it guards."""
+
+    def __call__(self, base: str, *, who: str, classify: Classify | None = None) -> Http:
+        """Return an Http for ``base`` (scheme, host, optional port and path prefix)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What one adapter works with: the door, the opened settings, the servers' addresses, a clock.
+
+    ``settings`` holds the connection's field values by name, secrets opened; ``addresses`` the
+    vendor's table of the effective environment (empty for customers' own servers). An adapter
+    keeps a session, a token and short-lived keys; it reads no configuration and never sleeps.
+    """
+
+    http: OpensHttp
+    settings: Mapping[str, str] = field(repr=False)
+    now: Callable[[], datetime]
+    addresses: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    environment: str = "production"

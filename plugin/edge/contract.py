@@ -155,12 +155,12 @@ class Contract:
             if parameter.get("required") and name not in given
         ]
         for name, value in query:
-            parameter = known.get(name.lower())
-            if parameter is None:
+            known_one = known.get(name.lower())
+            if known_one is None:
                 if self.strict_requests:
                     problems.append(f"query parameter {name!r} is not described")
             else:
-                problems += self._judge_value(parameter, name, value)
+                problems += self._judge_value(known_one, name, value)
         return problems
 
     def _judge_value(self, parameter: Mapping[str, Any], name: str, value: str) -> list[str]:

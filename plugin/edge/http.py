@@ -38,7 +38,8 @@ Classify = Callable[[Answer], EdgeError | None]
 Query = Mapping[str, Any] | Sequence[tuple[str, Any]]
 
 MIB = 1024 * 1024
-LIMIT = 16 * MIB
+LIMIT = 14 * MIB
+"""The largest answer, so that with what reading needs memory grows by 16 MiB at most."""
 PIECE = 64 * 1024
 LONGEST_PAUSE = 5.0
 BACKOFF = (0.2, 0.4)

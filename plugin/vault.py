@@ -5,9 +5,9 @@ place (table, row, column), so that it opens only where it was sealed.
 
 The keys rest in ``vault.key`` in the data folder, made at the first run, or come from
 ``BRIDGEHEAD_VAULT_KEY`` where several machines need the same: 32 bytes in base64, several separated
-by commas, the first one active, one of them marked ``root=``. The root key seals nothing. Keys for
-other purposes (sessions, the audit chain) are derived from it, which is why they outlive a rotation.
-Without a marked root the last key, being the oldest, is the root too.
+by commas, the first one active, one of them marked ``root=``. The root key seals nothing: keys for
+other purposes (sessions, the audit chain) are derived from it, so they outlive a rotation. Without
+a marked root the last key, being the oldest, is the root too; mark it before taking it out.
 """
 
 import base64
@@ -72,12 +72,10 @@ class Vault:
         if key is not None:
             return cls(_parse_text(key), None)
         path = folder / KEY_FILE
-        try:
+        with _explained(path):
             if not path.exists():
                 _make_first(folder, path)
             return cls(_read_file(path), path)
-        except OSError as error:
-            raise VaultError(f"{path} cannot be used ({error.strerror})") from None
 
     @staticmethod
     def new_key() -> str:
@@ -135,7 +133,7 @@ class Vault:
     def rotate_key(self) -> str:
         """Add a new active key and return its id; the old ones stay readable."""
         path = self._own_file("a new key is put in front of the others there")
-        with _locked(path.parent):
+        with _explained(path), _locked(path.parent):
             keys = _read_file(path)
             added = secrets.token_bytes(KEY_BYTES)
             _write_file(path, keys.root, [added, *keys.by_id.values()])
@@ -149,7 +147,7 @@ class Vault:
         key was rotated has ended: until then one may still store a value sealed with the old key.
         """
         path = self._own_file("an old key is taken out there")
-        with _locked(path.parent):
+        with _explained(path), _locked(path.parent):
             keys = _read_file(path)
             gone = tuple(
                 key_id for key_id in keys.by_id if key_id not in {keys.active, *key_ids_in_use}
@@ -176,11 +174,9 @@ class Vault:
         """Return the keys, read again when another process has changed the file."""
         if self._path is None:
             return self._keys
-        try:
+        with _explained(self._path):
             if _stamp(os.stat(self._path)) != self._keys.stamp:
                 self._keys = _read_file(self._path)
-        except OSError as error:
-            raise VaultError(f"{self._path} cannot be used ({error.strerror})") from None
         return self._keys
 
     def _own_file(self, instead: str) -> Path:
@@ -300,3 +296,12 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn the file system's failures into ours."""
+    try:
+        yield
+    except OSError as error:
+        raise VaultError(f"{path} cannot be used ({error.strerror})") from None

@@ -26,11 +26,9 @@ def read_host_file(path: Path) -> str | None:
 
 def _read_bytes(path: Path) -> bytes:
     # A pipe or a device could keep us waiting for ever, so only plain files are opened.
-    if not path.exists():
-        raise HostFileError("there is no such file")
-    if not path.is_file():
-        raise HostFileError("it is not a file")
     try:
+        if path.exists() and not path.is_file():
+            raise HostFileError("it is not a file")
         with path.open("rb") as file:
             body = file.read(MOST_BYTES + 1)
     except OSError as error:

@@ -17,13 +17,12 @@ import hashlib
 import json
 import os
 import secrets
-import tempfile
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Never, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -85,7 +84,7 @@ class Vault:
     def __repr__(self) -> str:
         return "Vault(keys hidden)"
 
-    def __reduce__(self) -> str:
+    def __reduce__(self) -> Never:
         raise VaultError("a vault is not copied or stored; load it again")
 
     @property
@@ -266,15 +265,17 @@ def _write_file(path: Path, root: bytes, keys: list[bytes]) -> None:
         "root": base64.b64encode(root).decode(),
         "keys": [base64.b64encode(key).decode() for key in keys],
     }
-    handle, name = tempfile.mkstemp(prefix=".vault-", dir=path.parent)  # made with mode 600
+    fresh = path.with_suffix(".new")  # one name, used under the lock: a kill leaves no second one
+    fresh.unlink(missing_ok=True)
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:
             json.dump(table, file, indent=1)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        os.replace(fresh, path)
     except BaseException:
-        os.unlink(name)
+        fresh.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
 

@@ -20,7 +20,7 @@ def read_host_file(path: Path) -> str | None:
     try:
         root = etree.fromstring(body, _hardened())
     except etree.XMLSyntaxError as error:
-        raise HostFileError(f"it is not well-formed XML ({error.msg})") from None
+        raise _not_well_formed(error) from None
     return _only_value(_settings_elements(root))
 
 
@@ -84,7 +84,13 @@ def _refuse_doctype(body: bytes) -> None:
     except _DoctypeFound:
         raise HostFileError("it has a document type declaration, which is refused") from None
     except etree.XMLSyntaxError as error:
-        raise HostFileError(f"it is not well-formed XML ({error.msg})") from None
+        raise _not_well_formed(error) from None
+
+
+def _not_well_formed(error: etree.XMLSyntaxError) -> HostFileError:
+    # The parser's text may quote the file, so it is made one plain line.
+    said = ascii(" ".join((error.msg or "").split())[:200])[1:-1]
+    return HostFileError(f"it is not well-formed XML ({said})")
 
 
 def _local(element: etree._Element) -> str:

@@ -1,7 +1,6 @@
 """Servers on loopback for the edge's tests: scripted bytes, TLS, and one that counts visitors."""
 
 import datetime as dt
-import ipaddress
 import socket
 import ssl
 import threading
@@ -111,35 +110,42 @@ def serving(*answers: bytes) -> Iterator[Server]:
         yield server
 
 
-def make_certificate(name: str, folder: Path) -> tuple[str, ssl.SSLContext]:
-    """Return a self-signed certificate for ``name`` (PEM) and a server's context that shows it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = dt.datetime.now(dt.UTC)
-    try:
-        alternative: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        alternative = x509.DNSName(name)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
+def make_certificate(name: str, folder: Path, signed_by: str = "") -> tuple[str, ssl.SSLContext]:
+    """Return what proves ``name`` (PEM) and a server's context that shows its certificate.
+
+    The proof is the self-signed certificate itself, or the authority ``signed_by``.
+    """
+    key, issuer_key = (
+        ec.generate_private_key(ec.SECP256R1()),
+        ec.generate_private_key(ec.SECP256R1()),
     )
-    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    own = _certificate(name, key, signed_by or name, issuer_key if signed_by else key)
+    issuer = _certificate(signed_by, issuer_key, signed_by, issuer_key) if signed_by else own
+    path = folder / f"{name}.pem"
     secret = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    path = folder / f"{name}.pem"
-    path.write_bytes(secret + pem)
+    path.write_bytes(secret + own.public_bytes(serialization.Encoding.PEM))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
-    return pem.decode(), context
+    return issuer.public_bytes(serialization.Encoding.PEM).decode(), context
+
+
+def _certificate(
+    name: str, key: ec.EllipticCurvePrivateKey, issuer: str, issuer_key: ec.EllipticCurvePrivateKey
+) -> x509.Certificate:
+    now = dt.datetime.now(dt.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name.replace(" ", "-"))]), False)
+        .add_extension(x509.BasicConstraints(ca=name == issuer, path_length=None), True)
+        .sign(issuer_key, hashes.SHA256())
+    )

@@ -489,6 +489,12 @@ def test_a_server_that_takes_no_more_bytes_ends_with_the_time_of_the_call() -> N
     assert error.code == "timeout"
 
 
+def test_a_call_without_any_time_is_not_made() -> None:
+    with serving(OK) as server:
+        assert failure(lambda: door(server).send("POST", "x", timeout=0)).code == "timeout"
+    assert server.connections == 0
+
+
 def test_nobody_listening_is_a_lost_connection() -> None:
     with serving(OK) as server:
         pass

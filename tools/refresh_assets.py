@@ -45,8 +45,9 @@ LOGO = (
 )
 
 # Scripts off and no choice made: the system's preference decides, with the very same rules.
-AUTO_HEAD = """/* Made by tools/refresh_assets.py from the [data-bs-theme=dark] rules of bootstrap.min.css and
-   bridgehead.css; do not edit. It gives dark to those who prefer it and have not chosen. */
+AUTO_HEAD = """/* Made by tools/refresh_assets.py from the [data-bs-theme=dark] rules of
+   bootstrap.min.css and bridgehead.css; do not edit. Dark for those who prefer it and have not
+   chosen. */
 @media (prefers-color-scheme: dark) {
 """
 
@@ -83,7 +84,7 @@ def write_sprite(source: Path) -> None:
 
 def dark_rules(css: str) -> list[str]:
     """The top-level rules that apply under data-bs-theme=dark, for the undecided instead."""
-    css = re.sub(r"/\*.*?\*/", "", css, flags=re.S)
+    css = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
     rules = []
     for selectors, body in re.findall(r"([^{}]+)\{([^{}]*)\}", css):
         chosen = [s.strip() for s in selectors.split(",")]

@@ -55,6 +55,11 @@
 
   document.addEventListener("DOMContentLoaded", () => prepare(document));
   document.addEventListener("htmx:afterSwap", (event) => prepare(event.target));
+  // Unused filters stay out of the address.
+  document.addEventListener("htmx:configRequest", ({ detail }) => {
+    if (detail.verb !== "get") return;
+    for (const [name, value] of Object.entries(detail.parameters)) if (value === "") delete detail.parameters[name];
+  });
   document.addEventListener("htmx:beforeRequest", () => say(""));
   document.addEventListener("htmx:responseError", (event) => say(
     `The server could not do this (${event.detail.xhr.status}). Nothing was changed on this page; reload it and try again.`));

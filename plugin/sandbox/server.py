@@ -67,7 +67,7 @@ class Sandbox:
         return self._told
 
     def happen(self, what: str, details: Mapping[str, Any]) -> dict[str, Any]:
-        """Let something happen at the first emulator it concerns (or at the one named ``where``)."""
+        """Let something happen at the first emulator it concerns, or at the one named ``where``."""
         where = details.get("where")
         if where is not None and where not in self.emulators:
             raise ValueError(f"there is no emulator {where!r}")

@@ -87,6 +87,12 @@ def test_a_password_is_never_sent_back() -> None:
 
 
 @pytest.mark.usefixtures("app")
+def test_a_stored_password_may_stay_empty() -> None:
+    assert "required" in show("ui.field('key', 'Key', type='password', required=true)")
+    assert "required" not in show("ui.field('key', 'Key', saved=true, required=true)")
+
+
+@pytest.mark.usefixtures("app")
 def test_an_error_summary_links_to_the_fields() -> None:
     shown = show('ui.error_summary({"site": ["Enter one."], "": "Refused."}, {"site": "Site"})')
     assert "2 entries need" in shown

@@ -43,6 +43,17 @@ def _utc_now() -> datetime:
 
 
 @dataclass(slots=True)
+class Lease:
+    """What one taking by one worker holds, and until when; shared by all its claims."""
+
+    token: str
+    lane: str
+    length: timedelta
+    until: datetime
+    clock: Callable[[], datetime] = field(default=_utc_now, repr=False)
+
+
+@dataclass(slots=True)
 class Claim:
     """A job that this worker holds for the length of its lease.
 
@@ -57,11 +68,8 @@ class Claim:
     connection_id: int | None
     attempts: int
     failures: int
-    first_failed_at: datetime | None = None
-    token: str = ""
-    lease: timedelta = timedelta(seconds=60)
-    leased_until: datetime | None = None
-    clock: Callable[[], datetime] = field(default=_utc_now, repr=False)
+    first_failed_at: datetime | None
+    lease: Lease
     heard: bool = True
 
     def renew(self) -> None:
@@ -69,20 +77,30 @@ class Claim:
 
         Call it as often as you like: it writes only when a third of the lease is used up.
         """
-        now = self.clock()
-        if self.leased_until and self.leased_until - now > self.lease * 2 / 3:
+        lease = self.lease
+        now = lease.clock()
+        if lease.until - now > lease.length * 2 / 3:
             return
         with writing() as session:
-            session.execute(
-                update(Job)
-                .where(Job.lane == self.lane, Job.leased_by == self.token)
-                .where(Job.leased_until.is_not(None))
-                .values(leased_until=now + self.lease)
-            )
+            ours = and_(Job.lane == lease.lane, Job.leased_until.is_not(None))
+            ours = and_(ours, Job.leased_by == lease.token)
+            _update(session, ours, leased_until=now + lease.length)
             holder = session.scalar(select(Job.leased_by).where(Job.id == self.id))
-        if holder != self.token:
+        if holder != lease.token:
             raise LostLeaseError(f"job {self.id} was taken over by another worker")
-        self.leased_until = now + self.lease
+        lease.until = now + lease.length
+
+
+_CLAIMED = (
+    Job.id,
+    Job.kind,
+    Job.subject,
+    Job.lane,
+    Job.connection_id,
+    Job.attempts,
+    Job.failures,
+    Job.first_failed_at,
+)
 
 
 def enqueue(
@@ -169,29 +187,37 @@ def take(
     clock: Callable[[], datetime] = _utc_now,
 ) -> list[Claim]:
     """Take up to ``limit`` due jobs of a lane, oldest first; none while somebody holds the lane."""
-    token = f"{worker}/{next(_takings)}"
-    until = now + lease
+    held = Lease(f"{worker}/{next(_takings)}", lane, lease, now + lease, clock)
     with writing() as session:
         _hold_lane(session, lane)
         rows = session.execute(
             update(Job)
-            .where(Job.id.in_(_takeable(lane, now).limit(limit).scalar_subquery()))
-            .values(leased_until=until, leased_by=token, attempts=Job.attempts + 1, again=False)
-            .returning(
-                Job.id,
-                Job.kind,
-                Job.subject,
-                Job.lane,
-                Job.connection_id,
-                Job.attempts,
-                Job.failures,
-                Job.first_failed_at,
-                Job.due_at,
+            .where(Job.id.in_(_takeable(lane, now).limit(limit)))
+            .values(
+                leased_until=held.until,
+                leased_by=held.token,
+                attempts=Job.attempts + 1,
+                again=False,
             )
+            .returning(*_CLAIMED, Job.due_at)
             .execution_options(synchronize_session=False)
         ).all()
     rows = sorted(rows, key=lambda row: (row.due_at, row.id))
-    return [Claim(*row[:8], token, lease, until, clock) for row in rows]
+    return [_claim(row, held) for row in rows]
+
+
+def _claim(row: Any, lease: Lease) -> Claim:  # noqa: ANN401 - a row of _CLAIMED
+    return Claim(
+        id=row.id,
+        kind=row.kind,
+        subject=row.subject,
+        lane=row.lane,
+        connection_id=row.connection_id,
+        attempts=row.attempts,
+        failures=row.failures,
+        first_failed_at=row.first_failed_at,
+        lease=lease,
+    )
 
 
 def _hold_lane(session: Session, lane: str) -> None:
@@ -218,9 +244,7 @@ def due_lanes(session: Session, now: datetime, limit: int = 1000) -> list[str]:
     """
     first = select(func.min(Job.lane).label("lane")).where(Job.state == JobState.DUE)
     lanes = first.cte("lanes", recursive=True)
-    following = select(func.min(Job.lane)).where(
-        Job.state == JobState.DUE, Job.lane > lanes.c.lane
-    )
+    following = select(func.min(Job.lane)).where(Job.state == JobState.DUE, Job.lane > lanes.c.lane)
     lanes = lanes.union_all(
         select(following.correlate(lanes).scalar_subquery()).where(lanes.c.lane.is_not(None))
     )
@@ -229,9 +253,7 @@ def due_lanes(session: Session, now: datetime, limit: int = 1000) -> list[str]:
         select(lanes.c.lane)
         .where(lanes.c.lane.is_not(None))
         .where(
-            exists().where(
-                Job.state == JobState.DUE, Job.lane == lanes.c.lane, Job.due_at <= now
-            )
+            exists().where(Job.state == JobState.DUE, Job.lane == lanes.c.lane, Job.due_at <= now)
         )
         .where(~exists().where(held.lane == lanes.c.lane, held.leased_until > now))
         .limit(limit)
@@ -241,23 +263,29 @@ def due_lanes(session: Session, now: datetime, limit: int = 1000) -> list[str]:
 
 def _own(claims: Sequence[Claim]) -> ColumnElement[bool]:
     """Match the jobs of one taking that are still ours."""
-    return and_(Job.id.in_([claim.id for claim in claims]), Job.leased_by == claims[0].token)
+    return and_(Job.id.in_([claim.id for claim in claims]), Job.leased_by == claims[0].lease.token)
 
 
-def finish(session: Session, claims: Sequence[Claim], now: datetime) -> None:
-    """Delete finished jobs of one taking; those wished for again meanwhile become due."""
+def finish(session: Session, claims: Sequence[Claim], now: datetime) -> int:
+    """Delete finished jobs of one taking; those wished for again meanwhile become due.
+
+    Returns how many were still ours.
+    """
+    ours = 0
     for start in range(0, len(claims), _CHUNK):
         own = _own(claims[start : start + _CHUNK])
         # In this order: what an update made due again must not be deleted.
-        session.execute(delete(Job).where(own, Job.again == false()))
-        _update(session, and_(own, Job.again), due_at=now, **_FRESH, **_FREE)
+        deleted = session.execute(delete(Job).where(own, Job.again == false()))
+        ours += cast("CursorResult[Any]", deleted).rowcount
+        ours += _update(session, and_(own, Job.again), due_at=now, **_FRESH, **_FREE)
+    return ours
 
 
 _FREE: dict[str, Any] = {"leased_until": None, "leased_by": None, "again": False}
 _FRESH: dict[str, Any] = {"failures": 0, "first_failed_at": None, "problem": ""}
 
 
-def _update(session: Session, where: ColumnElement[bool], **values: Any) -> int:  # noqa: ANN401
+def _update(session: Session, where: ColumnElement[bool], **values: Any) -> int:
     changed = session.execute(
         update(Job).where(where).values(**values).execution_options(synchronize_session=False)
     )

@@ -66,9 +66,9 @@ class Job(Base):
 
     ``kind`` and ``subject`` name what to do and to which row; a second wish for the same sets
     ``again`` while the first is being worked. A finished job is deleted: its outcome stands in the
-    subject's own row. ``leased_by`` is the fence: it names one taking by one worker, and an outcome
-    is written only where it is still the worker's own. ``attempts`` counts the takings, ``failures``
-    those that count against the three days.
+    subject's own row. ``leased_by`` is the fence: it names one taking by one worker, and an
+    outcome is written only where it is still the worker's own. ``attempts`` counts the takings,
+    ``failures`` those that count against the three days.
     """
 
     __tablename__ = "job"

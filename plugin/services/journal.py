@@ -104,6 +104,6 @@ def _note_head(runtime: Runtime, session: Session, entry: AuditEntry) -> None:
     head.changed_at = runtime.now()
 
 
-def log_ticket(session: Session, at: datetime, decision: str, reason: str, **about: Any) -> None:  # noqa: ANN401
+def log_ticket(session: Session, at: datetime, decision: str, reason: str, **about: Any) -> None:
     """Add one line to the ticket log; ``about`` are columns of :class:`TicketLog`."""
     session.add(TicketLog(at=at, decision=decision, reason=reason[:2000], **about))

@@ -20,6 +20,8 @@ Resolver = Callable[[str], Sequence[str]]
 Ip = IPv4Address | IPv6Address
 
 LOOKUP_SECONDS = 5.0
+_PORTS = {"https": 443, "http": 80}
+_LOOPBACK = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "::1": "::1"}
 
 # Letters, digits, hyphens and dots only: no percent signs, no full-width digits, no trailing dot.
 _NAME = re.compile(
@@ -70,6 +72,21 @@ class Place:
     host: str
     port: int
 
+    @property
+    def netloc(self) -> str:
+        """Host and port as a Host header has them: without the scheme's usual port."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port as a URL begins.
+
+        >>> parse("https://[2a00::1]:443/x").origin
+        'https://[2a00::1]'
+        """
+        return f"{self.scheme}://{self.netloc}"
+
 
 @dataclass(frozen=True, slots=True)
 class CheckedAddress:
@@ -106,8 +123,21 @@ def parse(url: str, *, schemes: Sequence[str] = ("https",)) -> Place:
     match = _NETLOC.fullmatch(parts.netloc)
     if match is None:
         raise ValueError("the address has no readable server name")
-    default = 443 if parts.scheme == "https" else 80
-    return Place(parts.scheme, _host(match["host"].lower()), _port(match["port"], default))
+    port = _port(match["port"], _PORTS[parts.scheme])
+    return Place(parts.scheme, _host(match["host"].lower()), port)
+
+
+def parse_loopback(origin: str) -> Place:
+    """Read an origin on this computer, as the sandbox has them; ValueError for anything else."""
+    place = parse(origin, schemes=("http", "https"))
+    if place.host not in _LOOPBACK or urlsplit(origin).path not in {"", "/"}:
+        raise ValueError("an override is an origin on this computer, such as http://127.0.0.1:8099")
+    return place
+
+
+def loopback_addresses(place: Place) -> tuple[str, ...]:
+    """Return where a loopback origin is found, without asking anybody."""
+    return (_LOOPBACK[place.host],)
 
 
 def _host(text: str) -> str:
@@ -147,7 +177,7 @@ class AddressGuard:
 
     def __init__(self, *, allow_private: Iterable[str] = (), resolver: Resolver = resolve) -> None:
         """Keep the exceptions and the way names are resolved."""
-        self._private = frozenset(host.lower().strip("[]") for host in allow_private)
+        self._private = frozenset(_host(host.strip().lower()) for host in allow_private)
         self._resolver = resolver
 
     def check(self, url: str, *, who: str = "the address") -> CheckedAddress:

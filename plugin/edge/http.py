@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from io import BytesIO
 from time import monotonic
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -25,7 +26,7 @@ from plugin.domain.errors import (
     RefusedError,
     TransientError,
 )
-from plugin.edge.addresses import AddressGuard, Place, parse
+from plugin.edge.addresses import AddressGuard, Place, loopback_addresses, parse, parse_loopback
 from plugin.edge.answers import Answer, error_for, error_from
 from plugin.edge.circuit import Circuit
 from plugin.edge.pace import Pace
@@ -39,8 +40,9 @@ Query = Mapping[str, Any] | Sequence[tuple[str, Any]]
 MIB = 1024 * 1024
 LIMIT = 16 * MIB
 PIECE = 64 * 1024
-EXTRA_TRIES = 2
 LONGEST_PAUSE = 5.0
+BACKOFF = (0.2, 0.4)
+"""Seconds before the second and the third try of a read, give or take a half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +55,31 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """One request as an adapter wants it."""
+    """One request as an adapter wants it, and how long it may take."""
 
     method: str
     path: str
     parts: Mapping[str, Any]
-    safe: bool
     limit: int
-    timeouts: Timeouts
-    classify: Classify | None = None
+    connect: float
+    until: float
+    classify: Classify | None
+
+    def left(self) -> float:
+        return self.until - monotonic()
 
 
 class _Session(requests.Session):
-    """A session that takes nothing from the process environment and never looks where a
-    redirect points (requests would read a redirect's body whole, whatever its size)."""
+    """A session that takes nothing from the process environment.
+
+    It never looks where a redirect points either: requests would read that answer's body whole.
+    """
 
     def __init__(self, origin: str, transport: BaseAdapter) -> None:
         super().__init__()
         self.trust_env = False
-        self.headers.update(
-            {"User-Agent": f"Bridgehead/{__version__}", "Accept-Encoding": "gzip, identity"}
-        )
+        agent = f"Bridgehead/{__version__}"
+        self.headers.update({"User-Agent": agent, "Accept-Encoding": "gzip, identity"})
         self.adapters.clear()
         self.mount(origin + "/", transport)
 
@@ -110,14 +116,14 @@ class Http:
         self.who = who
         self._guard, self._classify, self._pace, self._circuit = guard, classify, pace, circuit
         self._timeouts, self._limit, self._sleep = timeouts, limit, sleep
+        self._loopback = None if override is None else parse_loopback(override)
         self._place = self._read(base, ("https",) if override is None else ("https", "http"))
         self._prefix = urlsplit(base).path.rstrip("/")
-        self._open_loopback = None if override is None else _loopback(override)
-        self._origin = _origin(self._open_loopback or self._place)
-        self._host = _netloc(self._place)
+        self._origin = (self._loopback or self._place).origin
         self._paused_until = 0.0
-        transport = transport or PinnedAdapter(self._route, verify=verify)
-        self._session = _Session(self._origin, transport)
+        self._session = _Session(
+            self._origin, transport or PinnedAdapter(self._route, verify=verify)
+        )
 
     def get(
         self,
@@ -135,7 +141,7 @@ class Http:
         EdgeError for everything that is not 2xx.
         """
         parts = {"params": params, "headers": headers}
-        return self._persist(self._call("GET", path, parts, True, limit, timeout, classify))
+        return self._persist(self._call("GET", path, parts, limit, timeout, classify))
 
     def send(
         self,
@@ -160,7 +166,8 @@ class Http:
         """
         body = data if data is not None else form
         parts = {"params": params, "json": json, "data": body, "files": files, "headers": headers}
-        return self._persist(self._call(method, path, parts, safe, limit, timeout, classify))
+        call = self._call(method, path, parts, limit, timeout, classify)
+        return self._persist(call) if safe else self._try(call)
 
     def close(self) -> None:
         """Close the connections that are kept open."""
@@ -171,123 +178,107 @@ class Http:
         method: str,
         path: str,
         parts: Mapping[str, Any],
-        safe: bool,
         limit: int | None,
         timeout: float | Timeouts | None,
         classify: Classify | None,
     ) -> _Call:
-        if timeout is None:
-            timeout = self._timeouts
-        elif not isinstance(timeout, Timeouts):
-            timeout = replace(self._timeouts, read=timeout)
-        return _Call(method, path, parts, safe, limit or self._limit, timeout, classify)
+        times = self._timeouts if timeout is None else timeout
+        if not isinstance(times, Timeouts):
+            times = replace(self._timeouts, read=times)
+        until = monotonic() + times.read
+        return _Call(method, path, parts, limit or self._limit, times.connect, until, classify)
 
     def _persist(self, call: _Call) -> Answer:
-        """Make the call, and again while that is allowed and the time is not over."""
-        until = monotonic() + call.timeouts.read
-        for extra in range(EXTRA_TRIES + 1):
+        """Make the call, and again while that is sensible and the time is not over."""
+        for backoff in BACKOFF:
             try:
-                return self._try(call, until)
+                return self._try(call)
             except TransientError as error:
-                wait = _pause(error, extra)
-                last = extra == EXTRA_TRIES or not call.safe
-                if last or wait is None or monotonic() + wait >= until:
+                wait = _pause(error, backoff)
+                if wait is None or wait >= call.left():
                     raise
             self._sleep(wait)
-        raise AssertionError("unreachable")
+        return self._try(call)
 
-    def _try(self, call: _Call, until: float) -> Answer:
-        self._wait_for_pause(until)
-        self._wait_for_pace(until)
-        if self._circuit is not None:
-            self._circuit.enter()
+    def _try(self, call: _Call) -> Answer:
+        self._wait_for_pause(call)
+        self._wait_for_pace(call)
+        if self._circuit is None:
+            return self._exchange(call)
+        self._circuit.enter()
         failed = False
         try:
-            answer = self._exchange(call, until)
-            self._judge(answer, call.classify)
+            return self._exchange(call)
         except TransientError:
             failed = True
             raise
         finally:
-            if self._circuit is not None:
-                self._circuit.leave(failed=failed)
-        return answer
+            self._circuit.leave(failed=failed)
 
-    def _judge(self, answer: Answer, classify: Classify | None) -> None:
+    def _wait_for_pause(self, call: _Call) -> None:
+        wait = self._paused_until - monotonic()
+        if wait > 0:
+            self._rest(wait, call, "asked us to wait")
+
+    def _wait_for_pace(self, call: _Call) -> None:
+        while self._pace is not None and (wait := self._pace.take()) > 0:
+            self._rest(wait, call, "is asked often enough just now")
+
+    def _rest(self, wait: float, call: _Call, why: str) -> None:
+        if wait > LONGEST_PAUSE or wait >= call.left():
+            raise TransientError(self.who, why, retry_after=wait, code="pace")
+        self._sleep(wait)
+
+    def _exchange(self, call: _Call) -> Answer:
+        target = self._target(call.path)
+        try:
+            with deadline(call.until), closing(self._open(target, call)) as response:
+                answer = self._whole(response, call)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            failure = error_from(error, self.who)
+        except UnicodeError:
+            failure = AnswerError(self.who, "cannot be sent such characters", code="call")
+        else:
+            return self._judged(answer, call)
+        raise failure  # outside the handler, so that no library text travels along with it
+
+    def _judged(self, answer: Answer, call: _Call) -> Answer:
         """Raise what the answer means; a 429 that names a time holds up the next calls too."""
-        for ask in (classify, self._classify, error_for):
+        for ask in (call.classify, self._classify, error_for):
             error = ask(answer) if ask else None
             if error is not None:
                 if answer.status == 429 and error.retry_after:
                     self._paused_until = monotonic() + error.retry_after
                 raise error
+        return answer
 
-    def _wait_for_pause(self, until: float) -> None:
-        wait = self._paused_until - monotonic()
-        if wait > 0:
-            self._rest(wait, until, "asked us to wait")
-
-    def _wait_for_pace(self, until: float) -> None:
-        while self._pace is not None and (wait := self._pace.take()) > 0:
-            self._rest(wait, until, "is asked often enough just now")
-
-    def _rest(self, wait: float, until: float, why: str) -> None:
-        if wait > LONGEST_PAUSE or monotonic() + wait >= until:
-            raise TransientError(self.who, why, retry_after=wait, code="pace")
-        self._sleep(wait)
-
-    def _exchange(self, call: _Call, until: float) -> Answer:
-        url = self._origin + self._target(call.path)
-        try:
-            request = self._session.prepare_request(
-                requests.Request(call.method, url, **call.parts)
-            )
-            request.headers["Host"] = self._host
-            with deadline(until), closing(self._open(request, call, until)) as response:
-                return self._whole(response, call)
-        except (
-            requests.RequestException,
-            urllib3.exceptions.HTTPError,
-            OSError,
-            UnicodeError,
-        ) as e:
-            failure = error_from(e, self.who)
-        raise failure
-
-    def _open(
-        self, request: requests.PreparedRequest, call: _Call, until: float
-    ) -> requests.Response:
-        left = max(0.001, until - monotonic())
-        return self._session.send(
-            request,
-            stream=True,
-            allow_redirects=False,
-            timeout=(min(call.timeouts.connect, left), left),
-        )
+    def _open(self, target: str, call: _Call) -> requests.Response:
+        wanted = requests.Request(call.method, self._origin + target, **call.parts)
+        request = self._session.prepare_request(wanted)
+        request.headers["Host"] = self._place.netloc
+        left = max(0.001, call.left())
+        times = (min(call.connect, left), left)
+        return self._session.send(request, stream=True, allow_redirects=False, timeout=times)
 
     def _whole(self, response: requests.Response, call: _Call) -> Answer:
         """Read the answer, stopping at the limit: it counts what the answer unpacks to."""
-        coding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        status, headers = response.status_code, response.headers
+        coding = headers.get("Content-Encoding", "").strip().lower()
         if coding not in {"", "identity", "gzip", "x-gzip"}:
-            raise self._odd("answered in a packing we did not ask for", "encoding", response)
-        body, size = [], 0
+            text = "answered in a packing we did not ask for"
+            raise AnswerError(self.who, text, code="encoding", status=status)
+        body = BytesIO()  # hands its bytes over without a copy, which a list of pieces does not
         for piece in response.iter_content(PIECE):
-            size += len(piece)
-            if size > call.limit:
+            if body.tell() + len(piece) > call.limit:
                 text = f"sent an answer larger than {call.limit / MIB:g} MiB"
-                raise self._odd(text, "too_large", response)
-            body.append(piece)
-        status, url = response.status_code, response.url
-        return Answer(call.method, url, status, response.headers, b"".join(body), self.who)
+                raise AnswerError(self.who, text, code="too_large", status=status)
+            body.write(piece)
+        return Answer(call.method, response.url, status, headers, body.getvalue(), self.who)
 
-    def _odd(self, text: str, code: str, response: requests.Response) -> AnswerError:
-        return AnswerError(self.who, text, code=code, status=response.status_code)
-
-    def _route(self, host: str, port: int, seconds: float) -> tuple[str, ...]:
-        """Return the addresses a socket may connect to; loopback only by the override."""
-        open_loopback = self._open_loopback
-        if open_loopback is not None:
-            return ("::1",) if open_loopback.host == "::1" else ("127.0.0.1",)
+    def _route(self, host: str, seconds: float) -> tuple[str, ...]:
+        """Return the addresses a socket may connect to; loopback only as the override."""
+        if self._loopback is not None:
+            return loopback_addresses(self._loopback)
         return self._guard.addresses(host, who=self.who, seconds=seconds)
 
     def _read(self, url: str, schemes: tuple[str, ...]) -> Place:
@@ -299,42 +290,22 @@ class Http:
     def _target(self, path: str) -> str:
         """Return path and query on the server; AnswerError when ``path`` would leave it."""
         if path.lower().startswith(("https://", "http://")):
-            if self._read(path, ("https", "http")) != self._place:
+            if self._read(path, ("https", "http")) not in (self._place, self._loopback):
                 raise AnswerError(self.who, "points to another server", code="origin")
-            path = "/" + path.partition("://")[2].partition("/")[2]
+            parts = urlsplit(path)
+            path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         else:
-            path = f"{self._prefix}/{path.lstrip('/')}" if path else self._prefix + "/"
+            path = f"{self._prefix}/{path.lstrip('/')}"
         segments = unquote(path.partition("?")[0]).replace("\\", "/").split("/")
         if {".", ".."} & set(segments):
             raise AnswerError(self.who, "was to be asked for an odd path", code="path")
         return path
 
 
-def _pause(error: TransientError, extra: int) -> float | None:
-    """Return the seconds before the next try, or None when it is for a job to wait that long."""
+def _pause(error: TransientError, backoff: float) -> float | None:
+    """Return the seconds before the next try, or None when a job should wait instead."""
     if isinstance(error, CircuitOpenError):
         return None
     if error.retry_after is not None:
         return error.retry_after if error.retry_after <= LONGEST_PAUSE else None
-    return float(0.2 * 2**extra * random.uniform(0.5, 1.5))  # noqa: S311 - spreads load, hides nothing
-
-
-def _loopback(override: str) -> Place:
-    """Read the sandbox's origin; ValueError unless it is one on this computer."""
-    place = parse(override, schemes=("http", "https"))
-    if place.host not in {"127.0.0.1", "::1", "localhost"} or urlsplit(override).path not in {
-        "",
-        "/",
-    }:
-        raise ValueError("an override is an origin on this computer, such as http://127.0.0.1:8099")
-    return place
-
-
-def _netloc(place: Place) -> str:
-    host = f"[{place.host}]" if ":" in place.host else place.host
-    standard = {"https": 443, "http": 80}[place.scheme]
-    return host if place.port == standard else f"{host}:{place.port}"
-
-
-def _origin(place: Place) -> str:
-    return f"{place.scheme}://{_netloc(place)}"
+    return backoff * float(random.uniform(0.5, 1.5))  # noqa: S311 - spreads load, hides nothing

@@ -28,8 +28,8 @@ from urllib3.util.ssl_match_hostname import match_hostname
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-Route = Callable[[str, int, float], tuple[str, ...]]
-"""Host, port and seconds to the addresses that may be connected to."""
+Route = Callable[[str, float], tuple[str, ...]]
+"""Host and seconds (for looking it up) to the addresses that may be connected to."""
 
 _PIECE = 16 * 1024
 _until: ContextVar[float] = ContextVar("until")
@@ -91,7 +91,7 @@ class _Pinned(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         patience = min(float(self.timeout or 0), _left(_until.get()))
         last: OSError = OSError("no address")
-        for address in type(self).route(self.host, self.port, patience):
+        for address in type(self).route(self.host, patience):
             try:
                 return self._connect_to(address)
             except TimeoutError:

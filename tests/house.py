@@ -1,4 +1,4 @@
-"""A whole installation for service tests: a real database, emulators in-process, a hand-moved clock.
+"""A whole installation for service tests: real database, in-process emulators, a moved clock.
 
 The emulators are the sandbox's own; only the sockets are left out.
 """

@@ -565,6 +565,15 @@ def test_a_gzip_bomb_costs_no_more_memory_than_the_bar() -> None:
     assert grown <= 16 * MIB
 
 
+def test_the_largest_good_answer_costs_no_more_memory_than_the_bar() -> None:
+    with serving(reply(200, bytes(LIMIT), Content_Encoding="identity")) as server:
+        http = door(server, timeouts=Timeouts(5, 20))
+        kept: list[Answer] = []
+        grown = measure(lambda: kept.append(http.get("x")))
+    assert len(kept[0].body) == LIMIT
+    assert grown <= 16 * MIB
+
+
 def test_an_endless_answer_costs_no_more_memory_than_the_bar() -> None:
     with Server(endless) as server:
         http = door(server, timeouts=Timeouts(5, 20))

@@ -1,5 +1,4 @@
 from pathlib import Path
-from typing import Any
 
 import pytest
 from lxml import etree
@@ -110,10 +109,11 @@ def service(server: Server, binding: str = "Shop", wsdl: bytes | Path = WSDL) ->
     return Soap(door(server), wsdl, ENDPOINT, f"{{{SPACE}}}{binding}", who="Shop")
 
 
-def submit(soap: Soap) -> Any:
+def submit(soap: Soap) -> etree._Element:
     header = soap.header(f"{{{HEAD}}}AuthHeader", UserName="me", Password="hidden")
     params = etree.fromstring("<Charges><Quantity>25</Quantity></Charges>")
-    return soap.call("Submit", header, Params={"_value_1": params})
+    result: etree._Element = soap.call("Submit", header, Params={"_value_1": params})
+    return result
 
 
 def failure(answer: bytes, status: int = 500, binding: str = "Shop", **headers: str) -> EdgeError:

@@ -422,6 +422,7 @@ def upgrade() -> None:
     sa.Column('reopens', sa.String(length=100), nullable=False),
     sa.Column('notes_waiting', sa.JSON(), nullable=False),
     sa.Column('notes_sent', sa.Integer(), nullable=False),
+    sa.Column('noted_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('repeats', sa.Integer(), nullable=False),
     sa.Column('first_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('last_at', sa.DateTime(timezone=True), nullable=False),

@@ -145,6 +145,8 @@ class Scene:
         )
         with writing() as session:
             session.add(connection)
+        db.session.refresh(connection)
+        db.session.expunge(connection)
         return connection
 
     def fresh(self) -> None:

@@ -35,6 +35,7 @@ from plugin.store.queue import Claim, enqueue, wake_parked
 from plugin.store.work import TicketEntry
 
 CALLBACKS = "callbacks"
+CHECK = "check"
 TOKEN_BYTES = 32
 HIDDEN = "••••••••"
 """What a form shows in place of a saved secret; sent back untouched it keeps the old value."""

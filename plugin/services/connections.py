@@ -294,6 +294,22 @@ def check(runtime: Runtime, connection: Connection) -> list[CheckStep]:
     return steps
 
 
+def ask_for_check(runtime: Runtime, session: Session, connection: Connection) -> str:
+    """Have a connection checked in the background; returns the lane to wake after the commit."""
+    lane = f"check:{connection.id}"
+    # Without a connection id: a check of a connection in trouble must not be parked with its work.
+    enqueue(session, CHECK, str(connection.id), lane, now=runtime.now(), revive=True)
+    return lane
+
+
+def work_check(runtime: Runtime, claim: Claim) -> datetime | None:
+    """Check one connection as a job."""
+    connection = db.session.get(Connection, int(claim.subject))
+    if connection is not None and connection.deleted_at is None and runtime.is_active(connection):
+        check(runtime, connection)
+    return None
+
+
 def climb(runtime: Runtime, connection: Connection, settings: Mapping[str, str]) -> list[CheckStep]:
     """Make the smallest real calls in order and stop at the first that fails."""
     adapter = runtime.make(connection, settings)

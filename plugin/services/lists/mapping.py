@@ -191,16 +191,27 @@ def mappings(
     host_id = integration.host_id
 
     def lines(_runtime: Runtime, ids: Sequence[int]) -> dict[int, MappingLine]:
-        query = (
-            select(WorkspaceRow, CompanyMapping, CompanyRow)
-            .outerjoin(CompanyMapping, _mapped_at(host_id))
-            .outerjoin(CompanyRow, _its_company())
-            .where(WorkspaceRow.id.in_(ids))
-        )
-        rows = db.session.execute(query).tuples()
-        return {row.id: MappingLine(row, mapping, company) for row, mapping, company in rows}
+        query = _with_companies(host_id).where(WorkspaceRow.id.in_(ids))
+        return {each[0].id: MappingLine(*each) for each in db.session.execute(query).tuples()}
 
     return Table(_mapping_ids, lines), ask.with_filters(integration=integration.id)
+
+
+def mapping_of(integration: Integration, workspace_id: str) -> MappingLine | None:
+    """Return one workspace with its company; None when the vendor lists no such workspace."""
+    query = _with_companies(integration.host_id).where(
+        WorkspaceRow.vendor_id == integration.vendor_id, WorkspaceRow.workspace_id == workspace_id
+    )
+    found = db.session.execute(query).tuples().first()
+    return MappingLine(*found) if found else None
+
+
+def _with_companies(host_id: int) -> Select[WorkspaceRow, CompanyMapping, CompanyRow]:
+    return (
+        select(WorkspaceRow, CompanyMapping, CompanyRow)
+        .outerjoin(CompanyMapping, _mapped_at(host_id))
+        .outerjoin(CompanyRow, _its_company())
+    )
 
 
 def coverage(integration_ids: Sequence[int]) -> dict[int, Coverage]:

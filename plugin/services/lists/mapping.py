@@ -102,7 +102,7 @@ def workspace_choices(integration: Integration, q: str = "") -> list[WorkspaceCh
     )
     if q:
         query = query.where(contains(q, WorkspaceRow.name, WorkspaceRow.domain))
-    rows = db.session.execute(query).tuples()
+    rows = db.session.execute(query)
     return [_choice(row, holder, integration) for row, holder in rows]
 
 
@@ -192,7 +192,7 @@ def mappings(
 
     def lines(_runtime: Runtime, ids: Sequence[int]) -> dict[int, MappingLine]:
         query = _with_companies(host_id).where(WorkspaceRow.id.in_(ids))
-        return {each[0].id: MappingLine(*each) for each in db.session.execute(query).tuples()}
+        return {each[0].id: MappingLine(*each) for each in db.session.execute(query)}
 
     return Table(_mapping_ids, lines), ask.with_filters(integration=integration.id)
 
@@ -202,7 +202,7 @@ def mapping_of(integration: Integration, workspace_id: str) -> MappingLine | Non
     query = _with_companies(integration.host_id).where(
         WorkspaceRow.vendor_id == integration.vendor_id, WorkspaceRow.workspace_id == workspace_id
     )
-    found = db.session.execute(query).tuples().first()
+    found = db.session.execute(query).first()
     return MappingLine(*found) if found else None
 
 
@@ -234,4 +234,4 @@ def coverage(integration_ids: Sequence[int]) -> dict[int, Coverage]:
         .where(WorkspaceLink.integration_id.in_(integration_ids))
         .group_by(WorkspaceLink.integration_id)
     )
-    return {row[0]: Coverage(row[1], row[2]) for row in db.session.execute(query).tuples()}
+    return {row[0]: Coverage(row[1], row[2]) for row in db.session.execute(query)}

@@ -168,7 +168,7 @@ def _integrations_of(ids: Sequence[int]) -> dict[int, int]:
             Integration.deleted_at.is_(None),
             or_(Integration.host_id.in_(ids), Integration.vendor_id.in_(ids)),
         )
-    ).tuples()
+    )
     counts: dict[int, int] = {}
     for pair in pairs:
         for number in pair:
@@ -182,7 +182,7 @@ def _devices_of(ids: Sequence[int]) -> dict[int, int]:
         .where(WorkspaceRow.vendor_id.in_(ids))
         .group_by(WorkspaceRow.vendor_id)
     )
-    return {vendor: int(number) for vendor, number in db.session.execute(query).tuples()}
+    return {vendor: int(number) for vendor, number in db.session.execute(query)}
 
 
 def integrations(
@@ -212,7 +212,7 @@ def _open_tickets(ids: Sequence[int]) -> dict[int, int]:
         .where(TicketEntry.integration_id.in_(ids), TicketEntry.state == TicketState.OPEN)
         .group_by(TicketEntry.integration_id)
     )
-    return dict(db.session.execute(query).tuples().all())
+    return dict(db.session.execute(query).all())
 
 
 def ticket_preview(runtime: Runtime, integration: Integration) -> Preview:
@@ -243,7 +243,7 @@ def _ticketed(integration: Integration) -> set[tuple[str, str, str]]:
     query = select(TicketEntry.workspace_id, TicketEntry.device_id, TicketEntry.condition).where(
         TicketEntry.host_id == integration.host_id, TicketEntry.open_key.is_not(None)
     )
-    return set(db.session.execute(query).tuples())
+    return set(db.session.execute(query))
 
 
 def _recent(
@@ -275,4 +275,4 @@ def _recent(
         .order_by(DetectionRow.occurred_at.desc())
         .limit(PREVIEWED)
     )
-    return list(db.session.execute(query).tuples())
+    return list(db.session.execute(query))

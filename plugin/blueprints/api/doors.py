@@ -121,7 +121,9 @@ def _query_of(
         "sort": one_of(ways, metadata={"description": "A minus in front sorts downwards"}),
         "q": Text(most=200, metadata={"description": "A text to look for"}),
     }
-    return Wish.from_dict({**common, **filters}, name=line.__name__.replace("Schema", "QuerySchema"))
+    return Wish.from_dict(
+        {**common, **filters}, name=line.__name__.replace("Schema", "QuerySchema")
+    )
 
 
 @cache

@@ -64,13 +64,13 @@ class Door:
         return serve
 
     def takes(
-        self, schema: type[Schema]
+        self, schema: type[Schema], *, required: bool = True
     ) -> Callable[
         [Callable[Concatenate[Myself, dict[str, Any], Given], Result]],
         Callable[Concatenate[Myself, Given], Result],
     ]:
         """Hand the view the checked JSON body as its first argument."""
-        decorate: Any = self.blueprint.arguments(schema)
+        decorate: Any = self.blueprint.arguments(schema, required=required)
         return decorate  # type: ignore[no-any-return]
 
     def answers(

@@ -151,7 +151,7 @@ def _known_workspaces(session: Session, vendor_id: int, wanted: set[str]) -> dic
             WorkspaceRow.vendor_id == vendor_id, WorkspaceRow.gone_at.is_(None)
         )
     )
-    names = dict(rows.tuples().all())
+    names = dict(rows.all())
     unknown = sorted(wanted - names.keys())
     if unknown:
         raise RuleError("workspaces", f"the vendor lists no workspace {', '.join(unknown)}")

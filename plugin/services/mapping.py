@@ -128,7 +128,7 @@ def suggestions(integration: Integration) -> list[Suggestion]:
             MappingRefusal.vendor_id == integration.vendor_id,
             MappingRefusal.host_id == integration.host_id,
         )
-    ).tuples()
+    )
     return suggest(_unmapped(integration), companies, refused.all())
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import zeep
 from lxml import etree
@@ -85,17 +85,19 @@ class Soap:
         """Call an operation and return zeep's result (an lxml element where the type is free).
 
         RefusedError for a fault about signing in, AnswerError for any other fault that blames
-        the caller and for a result or arguments that do not fit, TransientError when the service
-        blames itself. A call is made once.
+        the caller and for arguments or an answer that do not fit (no result at all, too),
+        TransientError when the service blames itself. A call is made once.
         """
         headers = None if header is None else [header]
         try:
-            return self._service[operation](_soapheaders=headers, **body)
+            result = self._service[operation](_soapheaders=headers, **body)
         except _MISFITS:
-            failure = AnswerError(
-                self._who, f"{operation} does not fit its description", code="shape"
-            )
-        raise failure
+            result = None
+        # zeep also gives None when the answer holds another element than the promised one.
+        if result is None:
+            text = f"{operation} or its answer does not fit the service description"
+            raise AnswerError(self._who, text, code="shape")
+        return result
 
 
 class _Walled:

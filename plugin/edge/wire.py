@@ -106,7 +106,10 @@ class Instant(fields.Field[datetime | None]):
             raise self.make_error("invalid") from None
         if moment.year == 1:
             return None
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        try:
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except OverflowError:
+            return datetime.max.replace(tzinfo=UTC)  # the other way .NET writes "never"
 
 
 class Word(fields.Field[Value], Generic[Value]):

@@ -1,21 +1,18 @@
-"""Outgoing: how an emulator calls somebody else's address, as the real systems do."""
+"""Outgoing: how emulators call us, as the real hosts do. The product itself calls through Http."""
 
 from collections.abc import Mapping
 
 import requests
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str], timeout: float = 5.0) -> int:
-    """Post ``body`` and return the answer's status; 0 when there was no answer at all.
-
-    Redirects are not followed. ``timeout`` is in seconds, for connecting and for each read.
-    """
-    try:
-        with requests.Session() as session:
-            session.trust_env = False
+def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> int | None:
+    """Send ``body`` to ``url`` and return the status, or None when no answer came in time."""
+    with requests.Session() as session:
+        session.trust_env = False
+        try:
             answer = session.post(
-                url, data=body, headers=dict(headers), timeout=timeout, allow_redirects=False
+                url, data=body, headers=dict(headers), timeout=seconds, allow_redirects=False
             )
-            return answer.status_code
-    except requests.RequestException:
-        return 0
+        except requests.RequestException:
+            return None
+        return answer.status_code

@@ -40,6 +40,10 @@ from plugin.hosts.connectwise_automate.emulator_world import (
 Told = dict[str, Any]
 
 
+class StrangerError(LookupError):
+    """A happening names a record that is not this server's."""
+
+
 class AutomateEmulator(SignInPart, FieldsPart, GroupsPart, CommandsPart, ScriptsPart):
     """ConnectWise Automate, see the module's text."""
 
@@ -80,9 +84,12 @@ class AutomateEmulator(SignInPart, FieldsPart, GroupsPart, CommandsPart, Scripts
     # -- happenings --------------------------------------------------------------------------
 
     def happen(self, happening: Happening) -> Told | None:
-        """Let one of the sandbox's words happen."""
+        """Let one of the sandbox's words happen; None when word or record is not this server's."""
         action = self._actions().get(happening.what)
-        return action(happening.details) if action else None
+        try:
+            return action(happening.details) if action else None
+        except StrangerError:
+            return None
 
     def _actions(self) -> dict[str, Callable[[Mapping[str, Any]], Told]]:
         return {
@@ -171,7 +178,7 @@ class AutomateEmulator(SignInPart, FieldsPart, GroupsPart, CommandsPart, Scripts
         return self._named(self.table("computers"), details.get("computer"), usual=first)
 
     def _named(self, records: Mapping[str, Any], wanted: object, *, usual: str) -> str:
-        """Return the number of the record with this number or name; KeyError without one."""
+        """Return the number of the record with this number or name."""
         if wanted is None:
             return usual
         if str(wanted) in records:
@@ -180,7 +187,7 @@ class AutomateEmulator(SignInPart, FieldsPart, GroupsPart, CommandsPart, Scripts
         for number, record in records.items():
             if record["name"].casefold() == folded:
                 return number
-        raise KeyError(f"{self.title} has no {wanted!r}")
+        raise StrangerError(wanted)
 
     def _told(self, computer: str, **more: object) -> Told:
         return {"computer": computer, "name": self.table("computers")[computer]["name"], **more}

@@ -22,7 +22,7 @@ Record = dict[str, Any]
 USUAL_PAGE = 50
 LARGEST_PAGE = 1000
 
-_NUMBERS = {"id", "menuid", "alertid", "ticketid"}
+_NUMBERS = {"", "id", "menuid", "alertid", "ticketid"}
 _OTHER_NAMES = {
     "includedfields": "includefields",
     "excludedfields": "excludefields",
@@ -41,7 +41,7 @@ class ListOptions:
     page: int = 1
     page_size: int = USUAL_PAGE
     condition: str = ""
-    order_field: str = "id"
+    order_field: str = ""
     descending: bool = False
     include: frozenset[str] = frozenset()
     exclude: frozenset[str] = frozenset()
@@ -72,7 +72,7 @@ def read_options(query: Mapping[str, str]) -> ListOptions:
         page=max(1, _number(given, "page", 1)),
         page_size=max(1, _number(given, "pagesize", USUAL_PAGE)),
         condition=given.get("condition", "").strip(),
-        order_field=order.strip().lower() or "id",
+        order_field=order.strip().lower(),
         descending=way.strip().lower().startswith("desc"),
         include=_words(given.get("includefields", "")),
         exclude=_words(given.get("excludefields", "")),
@@ -86,6 +86,8 @@ def make_page(ids: Collection[str], options: ListOptions, kind: Listing) -> list
     if options.ids:
         wanted = set(options.ids)
         ids = [each for each in ids if each in wanted]
+    if options.order_field and not kind.knows(options.order_field.split(".")):
+        raise OptionError(f"orderBy: there is no field {options.order_field!r}")
     size = min(options.page_size, kind.largest_page)
     first = (options.page - 1) * size
     if options.condition or options.order_field not in _NUMBERS:
@@ -101,8 +103,6 @@ def _matching(ids: Collection[str], options: ListOptions, kind: Listing) -> list
     shown = (kind.show(each, options.expand) for each in ids)
     records = [record for record in shown if holds(record)]
     if options.order_field not in _NUMBERS:
-        if not kind.knows(options.order_field.split(".")):
-            raise OptionError(f"orderBy: there is no field {options.order_field!r}")
         records.sort(key=lambda record: _sort_key(record, options.order_field))
     return records[::-1] if options.descending else records
 

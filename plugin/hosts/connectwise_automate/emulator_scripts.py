@@ -24,7 +24,10 @@ from plugin.hosts.connectwise_automate.emulator_records import RecordsPart
 SCRIPT = "LabTech.Models.Script"
 TRIES = 3
 KEPT_CALLS = 200
-Post = Callable[[str, bytes, Mapping[str, str]], int]
+PATIENCE = 5.0
+"""Seconds the script waits for our answer."""
+
+Post = Callable[[str, bytes, Mapping[str, str], float], int | None]
 
 
 class ScriptsPart(RecordsPart):
@@ -119,7 +122,7 @@ class ScriptsPart(RecordsPart):
                 "X-Bridgehead-Signature": call["signature"],
                 "X-Bridgehead-Key-Id": call["key_id"],
             }
-            status = self.post(call["url"], call["body"].encode(), headers)
+            status = self.post(call["url"], call["body"].encode(), headers, PATIENCE)
             with self.lock:
                 self._note_call(number, status)
                 self.shelf.commit()
@@ -130,11 +133,11 @@ class ScriptsPart(RecordsPart):
             calls = self.table("calls").items()
             return [(n, c) for n, c in calls if c["due"] is not None and c["due"] <= now]
 
-    def _note_call(self, number: str, status: int) -> None:
+    def _note_call(self, number: str, status: int | None) -> None:
         calls = self.table("calls")
         call = calls[number]
         tries = call["tries"] + 1
-        again = (status == 0 or status == 429 or status >= 500) and tries < TRIES
+        again = (status is None or status == 429 or status >= 500) and tries < TRIES
         due = self.clock().timestamp() + 5 * tries if again else None
         calls[number] = {**call, "tries": tries, "status": status, "due": due}
         finished = [each for each, one in calls.items() if one["due"] is None]

@@ -40,7 +40,11 @@ def sign(secret: str, timestamp: str, body: bytes) -> str:
 def matches(secret: str, timestamp: str, body: bytes, signature: str) -> bool:
     """Tell, in constant time, whether ``signature`` was made with ``secret`` over these bytes."""
     expected = sign(secret, timestamp, body)
-    return hmac.compare_digest(expected.encode(), signature.strip().lower().encode())
+    return hmac.compare_digest(expected.encode(), _plain(signature))
+
+
+def _plain(signature: str) -> bytes:
+    return signature.strip().lower().encode("utf-8", "replace")
 
 
 def computer_key(computer_id: str) -> str:

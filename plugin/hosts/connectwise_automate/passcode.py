@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 
 STEP = 30
 DIGITS = 6
+SHORTEST_KEY = 10
+"""Bytes; what authenticators are fed with is no shorter anywhere."""
 
 
 def passcode(given: str, now: datetime) -> str:
@@ -28,9 +30,12 @@ def passcode(given: str, now: datetime) -> str:
 def _key(text: str) -> bytes:
     padded = text.upper() + "=" * (-len(text) % 8)
     try:
-        return base64.b32decode(padded)
-    except binascii.Error:
-        raise ValueError("neither a passcode nor a setup key") from None
+        key = base64.b32decode(padded)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) < SHORTEST_KEY:
+        raise ValueError("neither a passcode nor a setup key")
+    return key
 
 
 def _computed(key: bytes, counter: int) -> str:

@@ -69,12 +69,19 @@ class AutomateWire(Wire):
     order: ClassVar[str] = "Id asc"
     """The order in which a list of these is walked: what is added meanwhile comes last."""
 
-    @pre_load
-    def read_names_in_any_case(self, data: object, **kwargs: object) -> object:
-        """Write the record's names in small letters."""
-        if not isinstance(data, Mapping):
-            return data
-        return {str(name).lower(): value for name, value in data.items()}
+    # On the whole collection: marshmallow would walk through what is no list, and fail there.
+    @pre_load(pass_collection=True)
+    def read_names_in_any_case(self, data: object, *, many: bool, **kwargs: object) -> object:
+        """Write every record's names in small letters."""
+        if many and isinstance(data, list):
+            return [_folded(each) for each in data]
+        return data if many else _folded(data)
+
+
+def _folded(record: object) -> object:
+    if not isinstance(record, Mapping):
+        return record
+    return {str(name).lower(): value for name, value in record.items()}
 
 
 class TokenWire(AutomateWire):

@@ -13,7 +13,7 @@ from plugin.domain.errors import RuleError
 from plugin.domain.model import Device
 from plugin.domain.reconcile import Guard, SeenRows
 from plugin.runtime import Runtime
-from plugin.services import mirror, tickets
+from plugin.services import mapping, mirror, tickets
 from plugin.services.mirror import Counts
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
@@ -23,7 +23,7 @@ from plugin.store.integrations import (
     Side,
     WorkspaceLink,
 )
-from plugin.store.mirror import WorkspaceRow
+from plugin.store.mirror import Cursor, WorkspaceRow
 from plugin.store.queue import Claim, enqueue
 from plugin.store.work import RunState, SyncRun, TicketEntry
 
@@ -273,6 +273,8 @@ class _Walk:
             mirror.store_companies(
                 session, self.connection.id, found, self.runtime.now(), self.counts
             )
+            session.flush()
+            mapping.mark_broken(self.runtime, session, self.connection.id)
 
     def _tickets(self) -> None:
         host = self.runtime.host(self.connection)
@@ -328,7 +330,7 @@ class _Walk:
                 full=start is None and mark is not None,
             )
 
-    def _full_due(self, cursor: mirror.Cursor | None) -> bool:
+    def _full_due(self, cursor: Cursor | None) -> bool:
         if self.run.full or cursor is None or cursor.full_at is None:
             return True
         age = self.runtime.now() - cursor.full_at

@@ -314,6 +314,23 @@ class _Handler(WSGIRequestHandler):
     """Speaks HTTP/1.1 with keep-alive and says nothing on the console."""
 
     protocol_version = "HTTP/1.1"
+    _dated = False
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Send the status line; Date is the application's own where it sends one."""
+        self._dated = False
+        self.send_response_only(code, message)
+
+    def send_header(self, keyword: str, value: str) -> None:
+        """Send a header, and remember whether it was the time."""
+        self._dated = self._dated or keyword.lower() == "date"
+        super().send_header(keyword, value)
+
+    def end_headers(self) -> None:
+        """End the headers, with the time where the application gave none."""
+        if not self._dated:
+            super().send_header("Date", self.date_time_string())
+        super().end_headers()
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002
         logging.getLogger(__name__).debug(message, *args)

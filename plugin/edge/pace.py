@@ -1,0 +1,26 @@
+"""Pace: how many calls a second one connection may make."""
+
+from typing import Any
+
+from pyrate_limiter import AbstractBucket, Rate, RateItem, StateBucket, TokenBucket
+
+
+class Pace:
+    """Hands out permits for calls: ``per_second`` on average, ``burst`` at once.
+
+    Give ``bucket`` to share the count with other processes (one of pyrate-limiter's buckets that
+    answer at once). The bucket is asked directly: the library's Limiter would start a thread.
+    """
+
+    def __init__(
+        self, per_second: float, burst: int = 1, *, bucket: AbstractBucket | None = None
+    ) -> None:
+        """Start with ``burst`` permits in hand."""
+        rate = Rate(1, max(1, round(1000 / per_second)), burst)
+        self._bucket = bucket or StateBucket([rate], TokenBucket())
+
+    def take(self) -> float:
+        """Take a permit and return 0.0, or take none and return the seconds until there is one."""
+        bucket: Any = self._bucket  # typed for buckets that answer later, too; ours never do
+        item = RateItem("call", bucket.now())
+        return 0.0 if bucket.put(item) else max(1, bucket.waiting(item)) / 1000

@@ -1,0 +1,45 @@
+# Every target is one command you could type yourself. `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help run test check format lock browser clean
+
+export MAKE_GOAL := $(firstword $(MAKECMDGOALS))
+export PYTHON
+BIN := .venv/bin
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+# The stamps make the second run instant; a changed lock or project file refreshes.
+.venv/.runtime: requirements.lock pyproject.toml tools/setup
+	@tools/setup runtime
+	@touch $@
+
+.venv/.dev: requirements-dev.lock pyproject.toml tools/setup
+	@tools/setup dev
+	@touch $@ .venv/.runtime
+
+run: .venv/.runtime ## everything on this machine, with the sandbox connected
+	@exec $(BIN)/bridgehead run --sandbox $(ARGS)
+
+test: .venv/.dev ## the whole test suite; says what it skipped and why
+	@exec $(BIN)/python -m pytest -n auto -rs $(ARGS)
+
+check: .venv/.dev ## format, lint, types, import contracts, quick tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n auto -m "not slow and not browser" $(ARGS)
+
+format: .venv/.dev ## format the code and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: ## lock the dependencies anew (ARGS=--upgrade for newer ones); needs uv
+	tools/lock $(ARGS)
+
+browser: ## install Debian's Chromium for the browser tests
+	@tools/browser
+
+clean: ## remove the environment and caches; data in var/ stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

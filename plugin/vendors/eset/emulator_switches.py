@@ -1,0 +1,37 @@
+"""Switches of ESET's emulators: what an administrator at ESET set rightly or wrongly."""
+
+from typing import Any, ClassVar
+
+from werkzeug.wrappers import Response
+
+from plugin.edge.emulator import Emulator, Happening
+
+
+class Switched(Emulator):
+    """An emulator whose manners are set by ``Happening("switch", {"name": …, "value": …})``."""
+
+    switches: ClassVar[dict[str, Any]] = {}
+    """Every switch with the value it has until somebody turns it."""
+
+    def switch(self, name: str) -> Any:  # noqa: ANN401 - a JSON value
+        """Return how a switch stands."""
+        record = self.table("switches").get(name)
+        return self.switches[name] if record is None else record["value"]
+
+    def turn(self, happening: Happening) -> dict[str, Any]:
+        """Set a switch; ValueError when there is none of that name."""
+        name = str(happening.details["name"])
+        if name not in self.switches:
+            raise ValueError(f"{self.kind} has no switch {name!r}")
+        self.table("switches")[name] = {"value": happening.details["value"]}
+        return {"what": "switch", "name": name, "value": happening.details["value"]}
+
+    @staticmethod
+    def empty(status: int) -> Response:
+        """Answer without a body, as ESET's gateway does for most errors."""
+        return Response(b"", status, mimetype="application/json")
+
+
+def wanted(happening: Happening, what: str, kind: str) -> bool:
+    """Tell whether something of this name happens, and not to another vendor only."""
+    return happening.what == what and happening.details.get("vendor", kind) == kind

@@ -1,6 +1,6 @@
 # Every target is one command you could type yourself. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock browser clean
+.PHONY: help run test check format lock browser assets clean
 
 export MAKE_GOAL := $(firstword $(MAKECMDGOALS))
 export PYTHON
@@ -40,6 +40,9 @@ lock: ## lock the dependencies anew (ARGS=--upgrade for newer ones); needs uv
 
 browser: ## install Debian's Chromium for the browser tests
 	@tools/browser
+
+assets: ## fetch the vendored assets anew (needs npm), rebuild sprite, theme and checksums
+	python3 tools/refresh_assets.py $(ARGS)
 
 clean: ## remove the environment and caches; data in var/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,14 +1,15 @@
-"""Runtime: what every use case is handed. Five things, frozen."""
+"""Runtime: what every use case is handed."""
 
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import TypeVar
+from typing import Any, cast
+from urllib.parse import urlsplit
 
-from plugin.domain.contracts import Adapter, Host, Vendor
+from sqlalchemy import inspect
+
+from plugin.domain.contracts import Adapter, FieldKind, Host, Vendor
 from plugin.domain.errors import RuleError
 from plugin.edge.addresses import AddressGuard
 from plugin.edge.circuit import Circuit
@@ -19,3 +20,162 @@ from plugin.settings import EffectiveEnvironment, Environment, Settings
 from plugin.store.base import db
 from plugin.store.integrations import Connection, Preference
 from plugin.vault import Vault
+
+ENVIRONMENT_PREFERENCE = "environment"
+
+
+def utc_now() -> datetime:
+    """Return the present moment: aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def sealed_place(connection_id: int) -> str:
+    """Return the place that a connection's sealed settings are bound to."""
+    return f"connection:{connection_id}:sealed"
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Settings, vault, the adapters that exist, the only clock, and the way to wake a lane.
+
+    ``transports`` lets tests put a WSGI application in the place of the network, by origin.
+    """
+
+    settings: Settings
+    vault: Vault
+    hosts: Mapping[str, type[Host]]
+    vendors: Mapping[str, type[Vendor]]
+    now: Callable[[], datetime] = utc_now
+    waker: list[Callable[[str], None]] = field(default_factory=list)
+    transports: Mapping[str, Any] = field(default_factory=dict)
+    _made: threading.local = field(default_factory=threading.local, repr=False)
+    _shared: dict[int, tuple[Pace, Circuit]] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def wake(self, lane: str) -> None:
+        """Tell the engine that a lane has work; a lost wake costs seconds, not the work."""
+        for waker in self.waker:
+            waker(lane)
+
+    # -- environment ---------------------------------------------------------------------------
+
+    def environment(self) -> EffectiveEnvironment:
+        """Return the environment that holds now, and its source."""
+        picked = db.session.get(Preference, ENVIRONMENT_PREFERENCE)
+        return self.settings.effective_environment(picked.value if picked else None)
+
+    def is_active(self, connection: Connection) -> bool:
+        """Tell whether the connection belongs to the environment that holds now (or to all)."""
+        return connection.environment in {"", self.environment().value}
+
+    # -- adapters ------------------------------------------------------------------------------
+
+    @property
+    def adapters(self) -> Mapping[str, type[Adapter]]:
+        """Every adapter class by its kind."""
+        return {**self.hosts, **self.vendors}
+
+    def adapter_class(self, kind: str) -> type[Adapter]:
+        """Return the adapter class; RuleError for a kind that does not exist."""
+        try:
+            return self.adapters[kind]
+        except KeyError:
+            raise RuleError("kind", f"there is no host or vendor {kind!r}") from None
+
+    def adapter(self, connection: Connection) -> Adapter:
+        """Return this thread's adapter for a saved connection, remade when it was edited."""
+        cache: dict[int, tuple[int, str, Adapter]] = self._made.__dict__.setdefault("by_id", {})
+        environment = connection.environment
+        known = cache.get(connection.id)
+        if known is None or known[:2] != (connection.version, environment):
+            made = self.make(connection, self.opened(connection))
+            cache[connection.id] = (connection.version, environment, made)
+        return cache[connection.id][2]
+
+    def host(self, connection: Connection) -> Host:
+        """Return the adapter of a host connection."""
+        return cast(Host, self.adapter(connection))
+
+    def vendor(self, connection: Connection) -> Vendor:
+        """Return the adapter of a vendor connection."""
+        return cast(Vendor, self.adapter(connection))
+
+    def opened(self, connection: Connection) -> dict[str, str]:
+        """Return all settings of a connection, its secrets opened."""
+        opened = dict(connection.settings)
+        if connection.sealed:
+            opened |= self.vault.unseal(connection.sealed, sealed_place(connection.id))
+        return opened
+
+    def make(self, connection: Connection, settings: Mapping[str, str]) -> Adapter:
+        """Make an adapter for ``connection`` with these settings (which need not be saved)."""
+        kind = self.adapter_class(connection.kind)
+        environment = Environment(connection.environment or self.environment().value)
+        link = Link(
+            http=self._door(connection, settings),
+            settings=_with_defaults(kind, settings),
+            now=self.now,
+            addresses=self.settings.addresses_of(connection.kind, environment),
+            environment=environment.value,
+        )
+        maker = cast(Callable[[Link], Adapter], kind)
+        return maker(link)
+
+    def circuit(self, connection: Connection) -> Circuit:
+        """Return this process's circuit breaker of a connection."""
+        return self._limits(connection)[1]
+
+    def _limits(self, connection: Connection) -> tuple[Pace, Circuit]:
+        if not inspect(connection).persistent:
+            return self._new_limits(connection)
+        with self._lock:
+            if connection.id not in self._shared:
+                self._shared[connection.id] = self._new_limits(connection)
+            return self._shared[connection.id]
+
+    def _new_limits(self, connection: Connection) -> tuple[Pace, Circuit]:
+        pace = self.settings.limits.pace_of(connection.kind)
+        limits = self.settings.limits.circuit
+        circuit = Circuit(
+            connection.name,
+            least=limits.calls,
+            share=limits.failing,
+            window=limits.window,
+            rest=limits.open,
+        )
+        return Pace(pace.per_second, pace.burst), circuit
+
+    def _door(self, connection: Connection, settings: Mapping[str, str]) -> Any:  # noqa: ANN401
+        pace, circuit = self._limits(connection)
+        limits = self.settings.limits.http
+        certificate = _certificate(self.adapter_class(connection.kind), settings)
+        override = connection.origin_override
+
+        def open_http(base: str, *, who: str, classify: Classify | None = None) -> Http:
+            host = urlsplit(base).hostname or ""
+            return Http(
+                base,
+                who=who,
+                classify=classify,
+                guard=AddressGuard(allow_private=[host] if connection.allow_private else []),
+                pace=pace,
+                circuit=circuit,
+                timeouts=Timeouts(limits.connect_timeout, limits.read_timeout),
+                limit=limits.answer_bytes,
+                override=override,
+                verify=certificate or True,
+                transport=self.transports.get(override or ""),
+            )
+
+        return open_http
+
+
+def _with_defaults(kind: type[Adapter], settings: Mapping[str, str]) -> dict[str, str]:
+    defaults = {each.name: each.default for each in kind.fields if each.default is not None}
+    return defaults | {name: value for name, value in settings.items() if value != ""}
+
+
+def _certificate(kind: type[Adapter], settings: Mapping[str, str]) -> str:
+    names = [each.name for each in kind.fields if each.kind is FieldKind.CERTIFICATE]
+    texts = (settings.get(name, "") for name in names)
+    return next((text for text in texts if "-----BEGIN" in text), "")

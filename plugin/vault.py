@@ -5,9 +5,9 @@ place (table, row, column), so that it opens only where it was sealed.
 
 The keys rest in ``vault.key`` in the data folder, made at the first run, or come from
 ``BRIDGEHEAD_VAULT_KEY`` where several machines need the same: 32 bytes in base64, several separated
-by commas, the first one active, one of them marked ``root=``. The root key seals nothing. Keys for
-other purposes (sessions, the audit chain) are derived from it, which is why they outlive a rotation.
-Without a marked root the last key, being the oldest, is the root too.
+by commas, the first one active, one of them marked ``root=``. The root key seals nothing: keys for
+other purposes (sessions, the audit chain) are derived from it, so they outlive a rotation. Without
+a marked root the last key, being the oldest, is the root too; mark it before taking it out.
 """
 
 import base64
@@ -17,13 +17,12 @@ import hashlib
 import json
 import os
 import secrets
-import tempfile
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Never, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -72,12 +71,10 @@ class Vault:
         if key is not None:
             return cls(_parse_text(key), None)
         path = folder / KEY_FILE
-        try:
+        with _explained(path):
             if not path.exists():
                 _make_first(folder, path)
             return cls(_read_file(path), path)
-        except OSError as error:
-            raise VaultError(f"{path} cannot be used ({error.strerror})") from None
 
     @staticmethod
     def new_key() -> str:
@@ -87,7 +84,7 @@ class Vault:
     def __repr__(self) -> str:
         return "Vault(keys hidden)"
 
-    def __reduce__(self) -> str:
+    def __reduce__(self) -> Never:
         raise VaultError("a vault is not copied or stored; load it again")
 
     @property
@@ -135,7 +132,7 @@ class Vault:
     def rotate_key(self) -> str:
         """Add a new active key and return its id; the old ones stay readable."""
         path = self._own_file("a new key is put in front of the others there")
-        with _locked(path.parent):
+        with _explained(path), _locked(path.parent):
             keys = _read_file(path)
             added = secrets.token_bytes(KEY_BYTES)
             _write_file(path, keys.root, [added, *keys.by_id.values()])
@@ -149,7 +146,7 @@ class Vault:
         key was rotated has ended: until then one may still store a value sealed with the old key.
         """
         path = self._own_file("an old key is taken out there")
-        with _locked(path.parent):
+        with _explained(path), _locked(path.parent):
             keys = _read_file(path)
             gone = tuple(
                 key_id for key_id in keys.by_id if key_id not in {keys.active, *key_ids_in_use}
@@ -176,11 +173,9 @@ class Vault:
         """Return the keys, read again when another process has changed the file."""
         if self._path is None:
             return self._keys
-        try:
+        with _explained(self._path):
             if _stamp(os.stat(self._path)) != self._keys.stamp:
                 self._keys = _read_file(self._path)
-        except OSError as error:
-            raise VaultError(f"{self._path} cannot be used ({error.strerror})") from None
         return self._keys
 
     def _own_file(self, instead: str) -> Path:
@@ -270,15 +265,17 @@ def _write_file(path: Path, root: bytes, keys: list[bytes]) -> None:
         "root": base64.b64encode(root).decode(),
         "keys": [base64.b64encode(key).decode() for key in keys],
     }
-    handle, name = tempfile.mkstemp(prefix=".vault-", dir=path.parent)  # made with mode 600
+    fresh = path.with_suffix(".new")  # one name, used under the lock: a kill leaves no second one
+    fresh.unlink(missing_ok=True)
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:
             json.dump(table, file, indent=1)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        os.replace(fresh, path)
     except BaseException:
-        os.unlink(name)
+        fresh.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
 
@@ -300,3 +297,12 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn the file system's failures into ours."""
+    try:
+        yield
+    except OSError as error:
+        raise VaultError(f"{path} cannot be used ({error.strerror})") from None

@@ -5,6 +5,7 @@
     PluginError
       ConfigError                 at start; lists every problem at once
       RuleError                   a person asked for something the rules forbid; names the field
+        FormError                 several fields of one form, all at once
       ConflictError               somebody else changed the same thing first
       BusyError                   the store cannot take more just now
       EdgeError                   something beyond our door failed; .recovery says what follows
@@ -54,6 +55,15 @@ class RuleError(PluginError):
         self.field = field
         self.message = message
         super().__init__(message)
+
+
+class FormError(RuleError):
+    """Several fields of one form break rules; carries one RuleError for each."""
+
+    def __init__(self, errors: Sequence[RuleError]) -> None:
+        """Keep every fault of the form."""
+        self.errors = tuple(errors)
+        super().__init__(errors[0].field, "; ".join(each.message for each in errors))
 
 
 class ConflictError(RuleError):

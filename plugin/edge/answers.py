@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import requests
 import urllib3
+from urllib3.exceptions import NewConnectionError
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from plugin.domain.errors import (
@@ -135,12 +136,17 @@ def error_from(failure: Exception, who: str) -> EdgeError:
     if any(isinstance(cause, _UNPROVEN) for cause in causes):
         text = "shows a certificate that is not trusted"
         return RefusedError(who, text, code="certificate")
-    if any(isinstance(cause, _LATE) for cause in causes):
+    if any(map(_is_late, causes)):
         return TransientError(who, "did not answer in time", code="timeout")
     if isinstance(failure, _LOST) or _from_a_socket(failure):
         text = "cannot be reached, or broke off in the middle"
         return TransientError(who, text, code="connection")
     return AnswerError(who, "could not be asked: the call or its answer is odd", code="call")
+
+
+def _is_late(cause: BaseException) -> bool:
+    # urllib3 calls a refused connection a kind of time-out.
+    return isinstance(cause, _LATE) and not isinstance(cause, NewConnectionError)
 
 
 def _from_a_socket(failure: Exception) -> bool:

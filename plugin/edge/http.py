@@ -38,7 +38,8 @@ Classify = Callable[[Answer], EdgeError | None]
 Query = Mapping[str, Any] | Sequence[tuple[str, Any]]
 
 MIB = 1024 * 1024
-LIMIT = 16 * MIB
+LIMIT = 14 * MIB
+"""The largest answer, so that with what reading needs memory grows by 16 MiB at most."""
 PIECE = 64 * 1024
 LONGEST_PAUSE = 5.0
 BACKOFF = (0.2, 0.4)
@@ -93,7 +94,9 @@ class Http:
     ``base`` is an https address with an optional path prefix. ``classify`` is asked about every
     answer, 2xx too, before the default table. ``override`` (a loopback origin, known only to the
     sandbox) takes the place of base's origin; ``transport`` takes the place of the network.
-    RefusedError (code ``address``) when ``base`` is not an address we would talk to.
+    ``verify`` says how the server proves itself: see :class:`plugin.edge.pinned.PinnedAdapter`.
+    RefusedError when ``base`` is not an address we would talk to (code ``address``) or ``verify``
+    holds no certificate (code ``certificate``).
     """
 
     def __init__(
@@ -121,9 +124,7 @@ class Http:
         self._prefix = urlsplit(base).path.rstrip("/")
         self._origin = (self._loopback or self._place).origin
         self._paused_until = 0.0
-        self._session = _Session(
-            self._origin, transport or PinnedAdapter(self._route, verify=verify)
-        )
+        self._session = _Session(self._origin, transport or self._network(verify))
 
     def get(
         self,
@@ -274,6 +275,13 @@ class Http:
                 raise AnswerError(self.who, text, code="too_large", status=status)
             body.write(piece)
         return Answer(call.method, response.url, status, headers, body.getvalue(), self.who)
+
+    def _network(self, verify: bool | str) -> BaseAdapter:
+        try:
+            return PinnedAdapter(self._route, verify=verify)
+        except (OSError, ValueError):
+            text = "cannot be trusted: the certificate given for it cannot be read"
+        raise RefusedError(self.who, text, code="certificate")
 
     def _route(self, host: str, seconds: float) -> tuple[str, ...]:
         """Return the addresses a socket may connect to; loopback only as the override."""

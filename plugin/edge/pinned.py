@@ -11,12 +11,13 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import partial
+from functools import cache, partial
 from http.client import HTTPResponse as PlainResponse
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
@@ -145,18 +146,33 @@ def _certificates(pem: str) -> frozenset[bytes]:
     )
 
 
-def _trust(verify: bool | str) -> tuple[ssl.SSLContext, frozenset[bytes]]:
-    """Return the TLS rules and, where the operator gave certificates, these."""
+def _context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if not isinstance(verify, str):
-        context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
-        return context, frozenset()
-    pem = verify if "-----BEGIN" in verify else Path(verify).read_text("ascii")
+    return context
+
+
+@cache
+def _public_trust() -> ssl.SSLContext:
+    """Return the rules with the public authorities; reading these takes some 20 ms, so once."""
+    context = _context()
+    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
+    return context
+
+
+def _no_trust() -> ssl.SSLContext:
+    context = _context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _trust_in(pem: str) -> ssl.SSLContext:
+    context = _context()
     context.load_verify_locations(cadata=pem)
     # A server's own certificate ends the chain even when somebody else has signed it.
     context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
-    return context, _certificates(pem)
+    return context
 
 
 class PinnedAdapter(HTTPAdapter):
@@ -170,8 +186,18 @@ class PinnedAdapter(HTTPAdapter):
     def __init__(self, route: Route, *, verify: bool | str = True) -> None:
         """Open no connection yet."""
         self._route = staticmethod(route)
-        self._context, self._known = _trust(verify)
+        self._proven = verify is not False
+        self._known: frozenset[bytes] = frozenset()
+        if isinstance(verify, str):
+            pem = verify if "-----BEGIN" in verify else Path(verify).read_text("ascii")
+            self._context, self._known = _trust_in(pem), _certificates(pem)
+        else:
+            self._context = _public_trust() if verify else _no_trust()
         super().__init__(max_retries=0)
+
+    def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
+        """Send a request by this adapter's own TLS rules, whatever the session's are."""
+        return super().send(request, *args, **(options | {"verify": self._proven}))
 
     def init_poolmanager(
         self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any

@@ -20,17 +20,15 @@ def read_host_file(path: Path) -> str | None:
     try:
         root = etree.fromstring(body, _hardened())
     except etree.XMLSyntaxError as error:
-        raise HostFileError(f"it is not well-formed XML ({error.msg})") from None
+        raise _not_well_formed(error) from None
     return _only_value(_settings_elements(root))
 
 
 def _read_bytes(path: Path) -> bytes:
     # A pipe or a device could keep us waiting for ever, so only plain files are opened.
-    if not path.exists():
-        raise HostFileError("there is no such file")
-    if not path.is_file():
-        raise HostFileError("it is not a file")
     try:
+        if path.exists() and not path.is_file():
+            raise HostFileError("it is not a file")
         with path.open("rb") as file:
             body = file.read(MOST_BYTES + 1)
     except OSError as error:
@@ -86,7 +84,13 @@ def _refuse_doctype(body: bytes) -> None:
     except _DoctypeFound:
         raise HostFileError("it has a document type declaration, which is refused") from None
     except etree.XMLSyntaxError as error:
-        raise HostFileError(f"it is not well-formed XML ({error.msg})") from None
+        raise _not_well_formed(error) from None
+
+
+def _not_well_formed(error: etree.XMLSyntaxError) -> HostFileError:
+    # The parser's text may quote the file, so it is made one plain line.
+    said = ascii(" ".join((error.msg or "").split())[:200])[1:-1]
+    return HostFileError(f"it is not well-formed XML ({said})")
 
 
 def _local(element: etree._Element) -> str:

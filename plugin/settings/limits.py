@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import Any, TypeVar, get_type_hints
 
 Section = TypeVar("Section")
@@ -161,7 +162,7 @@ def read_limits(table: Table, where: str, problems: list[str]) -> Limits | None:
     }
     if "default" not in pace:
         problems.append(f"{where}.pace.default is missing")
-    return None if len(problems) > before else Limits(**sections, pace=pace)  # type: ignore[arg-type]
+    return None if len(problems) > before else Limits(**sections, pace=MappingProxyType(pace))  # type: ignore[arg-type]
 
 
 def read_section(

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
 
 from plugin.domain.errors import ConfigError
 from plugin.settings import texts
@@ -12,7 +13,15 @@ from plugin.settings.addresses import read_addresses
 from plugin.settings.chosen import find_environment
 from plugin.settings.environment import Environment
 from plugin.settings.limits import Limits, read_limits
-from plugin.settings.sources import PREFIX, Given, Local, read_local, read_toml, read_variables
+from plugin.settings.sources import (
+    LOCAL,
+    PREFIX,
+    Given,
+    Local,
+    read_local,
+    read_toml,
+    read_variables,
+)
 from plugin.settings.values import Addresses, Settings
 
 Value = TypeVar("Value")
@@ -46,14 +55,15 @@ def load(
         problems,
     )
     limits, addresses = _read_tables(root, local, problems)
+    places = _places(reader)
     settings = Settings(
         root=root,
         host_config=host_config,
         environment_setting=chosen,
         addresses=addresses,
         limits=limits,
-        **_places(reader),
-        **_services(reader),
+        **places,
+        **_services(reader, places["public_url"]),
     )
     _check_together(settings, problems)
     if problems:
@@ -105,7 +115,8 @@ class _Reader:
     def file(self, name: str) -> Path | None:
         """Return the setting as the path of a file that can be read."""
         path = self.path(name)
-        if path is not None and not (path.is_file() and os.access(path, os.R_OK)):
+        # os.path instead of Path: it answers False where a folder above may not be entered.
+        if path is not None and not (os.path.isfile(path) and os.access(path, os.R_OK)):
             where = self.given[PREFIX + name].where
             self.problems.append(f"{where}: {path} is not a file that can be read")
         return path
@@ -114,7 +125,7 @@ class _Reader:
 def _places(reader: _Reader) -> dict[str, Any]:
     """Read where things are and where we listen."""
     data = reader.path("DATA") or reader.root / "var"
-    if data.exists() and not data.is_dir():
+    if os.path.exists(data) and not os.path.isdir(data):
         reader.problems.append(f"BRIDGEHEAD_DATA: {data} is not a folder")
     host, port = reader.read("BIND", texts.host_and_port, ("127.0.0.1", 8480))
     cert = reader.file("TLS_CERT")
@@ -135,12 +146,12 @@ def _places(reader: _Reader) -> dict[str, Any]:
     }
 
 
-def _services(reader: _Reader) -> dict[str, Any]:
+def _services(reader: _Reader, public_url: str) -> dict[str, Any]:
     """Read how we behave and which services of others we use."""
     return {
         "fast_inbox": reader.read("FAST_INBOX", texts.switch, default=False),
         "smtp_url": reader.read("SMTP_URL", texts.smtp_url, ""),
-        "mail_from": reader.read("MAIL_FROM", texts.mail_address, ""),
+        "mail_from": reader.read("MAIL_FROM", texts.mail_address, _own_sender(public_url)),
         "oidc_issuer": reader.read("OIDC_ISSUER", texts.web_address, ""),
         "oidc_client_id": reader.read("OIDC_CLIENT_ID", str, ""),
         "oidc_client_secret": reader.read("OIDC_CLIENT_SECRET", str, ""),
@@ -153,15 +164,15 @@ def _services(reader: _Reader) -> dict[str, Any]:
 
 def _own_url(host: str, port: int, cert: Path | None) -> str:
     """Return the address at which a browser on this machine finds us."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        shown = host
-    else:
-        shown = "127.0.0.1" if address.is_unspecified else host
-    if ":" in shown:
-        shown = f"[{shown}]"
+    everywhere = texts.is_ip(host) and ipaddress.ip_address(host).is_unspecified
+    shown = "127.0.0.1" if everywhere else f"[{host}]" if ":" in host else host
     return f"{'https' if cert else 'http'}://{shown}:{port}"
+
+
+def _own_sender(public_url: str) -> str:
+    """Return a sender's address for when nobody has chosen one."""
+    host = urlsplit(public_url).hostname or ""
+    return f"bridgehead@{host if '.' in host and not texts.is_ip(host) else 'localhost'}"
 
 
 def _check_together(settings: Settings, problems: list[str]) -> None:
@@ -186,12 +197,18 @@ def _read_tables(root: Path, local: Local, problems: list[str]) -> tuple[Limits,
         for name in everywhere
         if name not in ("limits", "addresses")
     )
-    merged = _merge(everywhere.get("limits", {}), local.limits)
-    limits = read_limits(merged, "limits", problems)
+    limits = _read_limits(everywhere.get("limits", {}), local.limits, problems)
     each = {item: _read_shipped(root, item.value, problems) for item in Environment}
     addresses = read_addresses(everywhere.get("addresses", {}), each, local.addresses, problems)
+    return limits, addresses
+
+
+def _read_limits(shipped: Mapping[str, Any], own: Mapping[str, Any], problems: list[str]) -> Limits:
+    limits = read_limits(shipped, "config/default.toml: limits", problems)
+    if limits is not None and own:
+        limits = read_limits(_merge(shipped, own), f"{LOCAL}: limits", problems)
     # None only together with problems, and those are raised before anybody sees the settings.
-    return cast("Limits", limits), addresses
+    return cast("Limits", limits)
 
 
 def _read_shipped(root: Path, name: str, problems: list[str]) -> Mapping[str, Any]:

@@ -64,8 +64,7 @@ def read_variables(
 
 def read_local(root: Path, problems: list[str]) -> Local:
     """Return what ``config/local.toml`` under ``root`` says; nothing when there is no such file."""
-    path = root / "config" / "local.toml"
-    table = dict(read_toml(path, LOCAL, problems)) if path.exists() else {}
+    table = dict(read_toml(root / LOCAL, LOCAL, problems, optional=True))
     limits = _take_table(table, "limits", problems)
     addresses = _take_table(table, "addresses", problems)
     found: dict[str, Given] = {}
@@ -83,11 +82,15 @@ def read_local(root: Path, problems: list[str]) -> Local:
     return Local(_open_files(found, problems), limits, addresses)
 
 
-def read_toml(path: Path, where: str, problems: list[str]) -> Mapping[str, Any]:
+def read_toml(
+    path: Path, where: str, problems: list[str], *, optional: bool = False
+) -> Mapping[str, Any]:
     """Return the tables of a TOML file; an unusable one is a problem and counts as empty."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
+        if optional and isinstance(error, FileNotFoundError):
+            return {}
         problems.append(f"{where} cannot be read ({error.strerror})")
     except UnicodeDecodeError:
         problems.append(f"{where} is not UTF-8 text")
@@ -110,27 +113,29 @@ def _open_files(found: dict[str, Given], problems: list[str]) -> dict[str, Given
 
 
 def _read_secret(pointer: Given, problems: list[str]) -> str:
-    path = Path(pointer.text)
     try:
-        path = texts.path(pointer.text, pointer.base)
-        if not path.is_file():
-            raise ValueError("there is no such file")  # noqa: TRY301 - one place for all reasons
-        with path.open("rb") as file:
-            body = file.read(MOST_SECRET_BYTES + 1)
-        if len(body) > MOST_SECRET_BYTES:
-            raise ValueError("it is larger than 64 KiB")  # noqa: TRY301
-        text = body.decode("utf-8").strip()
-        if not text:
-            raise ValueError("it is empty")  # noqa: TRY301
-    except UnicodeDecodeError:
-        problems.append(f"{pointer.where}: {path} cannot be used: it is not UTF-8 text")
+        return _content(texts.path(pointer.text, pointer.base))
     except OSError as error:
-        problems.append(f"{pointer.where}: {path} cannot be read ({error.strerror})")
+        problems.append(f"{pointer.where}: {pointer.text} cannot be read ({error.strerror})")
     except ValueError as error:
-        problems.append(f"{pointer.where}: {path} cannot be used: {error}")
-    else:
-        return text
+        problems.append(f"{pointer.where}: {pointer.text} {error}")
     return ""
+
+
+def _content(path: Path) -> str:
+    if path.exists() and not path.is_file():
+        raise ValueError("is not a file")
+    with path.open("rb") as file:
+        body = file.read(MOST_SECRET_BYTES + 1)
+    if len(body) > MOST_SECRET_BYTES:
+        raise ValueError("is larger than 64 KiB")
+    try:
+        text = body.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8 text") from None
+    if not text:
+        raise ValueError("is empty")
+    return text
 
 
 def _take_table(table: dict[str, Any], name: str, problems: list[str]) -> Mapping[str, Any]:

@@ -157,9 +157,17 @@ def path(text: str, base: Path) -> Path:
         raise ValueError("names a home folder that does not exist") from None
 
 
+def is_ip(host: str) -> bool:
+    """Tell whether ``host`` is an address rather than a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether ``host`` names this machine."""
-    try:
+    if is_ip(host):
         return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    return host == "localhost" or host.endswith(".localhost")

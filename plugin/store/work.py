@@ -209,6 +209,7 @@ class TicketEntry(Base):
     reopens: Mapped[str] = mapped_column(String(100), default="")
     notes_waiting: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     notes_sent: Mapped[int] = mapped_column(default=0)
+    noted_at: Mapped[datetime | None]
     repeats: Mapped[int] = mapped_column(default=0)
     first_at: Mapped[datetime]
     last_at: Mapped[datetime]

@@ -1,0 +1,257 @@
+"""The guard at every door: who may enter, form tokens, exact origins, headers, error pages.
+
+Every view says who may enter with :func:`allow` or :func:`anyone`; an application with a view that
+says nothing does not start.
+"""
+
+import hmac
+import secrets
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, Response, abort, current_app, g, redirect, request, url_for
+from sqlalchemy import select
+from werkzeug.wrappers import Response as BaseResponse
+
+from plugin.runtime import Runtime
+from plugin.services import access
+from plugin.services.access import Person, Role
+from plugin.store.base import db
+from plugin.store.integrations import Connection, Side
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+COOKIE = "__Host-bridgehead"
+LOOPBACK_COOKIE = "bridgehead"
+"""Browsers take a ``__Host-`` cookie over https only; plain http is served on loopback alone."""
+
+FORM_TOKEN = "csrf_token"  # noqa: S105 - the name of a form field
+CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+BEARER = "Bearer "
+
+
+def allow(role: Role, *, in_frames: bool = True) -> Callable[[View], View]:
+    """Let in people (and API tokens) whose role covers ``role``."""
+    return _stamp(access_rule=("role", role), in_frames=in_frames)
+
+
+def anyone(*, why: str, checks_itself: bool = False) -> Callable[[View], View]:
+    """Let in everybody; ``why`` says for what reason, for the reader and the route list.
+
+    ``checks_itself``: the view proves its caller by other means (a signature, a bridge's secret),
+    so form tokens and origins do not apply.
+    """
+    return _stamp(access_rule=("anyone", why), checks_itself=checks_itself)
+
+
+def _stamp(**marks: object) -> Callable[[View], View]:
+    def mark(view: View) -> View:
+        for name, value in marks.items():
+            setattr(view, name, value)
+        return view
+
+    return mark
+
+
+def runtime() -> Runtime:
+    """Return the runtime of the application that answers."""
+    found: Runtime = current_app.extensions["bridgehead"]
+    return found
+
+
+def person() -> Person:
+    """Return who is acting; only for views that let in by role."""
+    found: Person | None = g.get("person")
+    if found is None:
+        abort(401)
+    return found
+
+
+def form_token() -> str:
+    """Return the token that every form of this session carries."""
+    return str(g.get("form_token", ""))
+
+
+def install(app: Flask) -> None:
+    """Put the guard before every view and its headers on every answer."""
+    app.before_request(_enter)
+    app.after_request(_headers)
+    app.jinja_env.globals["csrf_token"] = form_token
+
+
+def undeclared(app: Flask) -> list[str]:
+    """Return the routes that do not say who may enter."""
+    return sorted(
+        rule.endpoint for rule in app.url_map.iter_rules() if _rule_of(app, rule.endpoint) is None
+    )
+
+
+def _rule_of(app: Flask, endpoint: str) -> tuple[str, Any] | None:
+    view = app.view_functions.get(endpoint)
+    if endpoint == "static" or endpoint.endswith(".static"):
+        return ("anyone", "style, script and icons hold nothing secret")
+    view = getattr(view, "view_class", view)
+    return getattr(view, "access_rule", None)
+
+
+def _method_rule(app: Flask) -> tuple[tuple[str, Any] | None, bool]:
+    """Return the rule of the view (or of the method of a class-based view) that will answer."""
+    endpoint = request.endpoint or ""
+    view: Any = app.view_functions.get(endpoint)
+    owner = getattr(view, "view_class", None)
+    if owner is not None:
+        method = getattr(owner, request.method.lower(), None) or getattr(owner, "get", None)
+        rule = getattr(method, "access_rule", None) or getattr(owner, "access_rule", None)
+        return rule, getattr(owner, "checks_itself", False)
+    return _rule_of(app, endpoint), getattr(view, "checks_itself", False)
+
+
+def _enter() -> BaseResponse | None:
+    if request.endpoint is None:
+        return None
+    rule, checks_itself = _method_rule(current_app)
+    if rule is None:
+        abort(403)
+    if request.endpoint.endswith("static") or checks_itself:
+        return None
+    _recognise()
+    if request.method in CHANGES and not g.get("by_token"):
+        _same_origin()
+        _form_token()
+    kind, needed = rule
+    if kind == "anyone":
+        return None
+    return _by_role(needed)
+
+
+def _by_role(needed: Role) -> BaseResponse | None:
+    found: Person | None = g.get("person")
+    if found is None:
+        if request.path.startswith("/api/") or request.method in CHANGES:
+            abort(401)
+        return redirect(url_for("access.sign_in", next=request.full_path.rstrip("?")))
+    if not found.role.covers(needed):
+        abort(403)
+    if found.must_change and not (request.endpoint or "").startswith("access."):
+        return redirect(url_for("access.password"))
+    return None
+
+
+def _recognise() -> None:
+    """Find out who is acting: an API token, or the session of the cookie."""
+    header = request.headers.get("Authorization", "")
+    if header.startswith(BEARER) and request.path.startswith("/api/"):
+        g.by_token = True
+        g.person = access.person_with_token(runtime(), header.removeprefix(BEARER).strip())
+        return
+    secret = request.cookies.get(cookie_name(), "")
+    session = access.session_of(runtime(), secret) if secret else None
+    if session is None:
+        g.form_token = request.cookies.get(_visitor_cookie(), "") or secrets.token_urlsafe(32)
+        g.new_visitor = _visitor_cookie() not in request.cookies
+    else:
+        g.person = access.person_of(session)
+        g.form_token = session.csrf
+
+
+def _same_origin() -> None:
+    """Refuse a change that another site's page sent: the Origin must be exactly ours."""
+    origin = request.headers.get("Origin")
+    if origin is not None and origin != request.host_url.rstrip("/"):
+        abort(403, "This form came from another site.")
+
+
+def _form_token() -> None:
+    sent = request.form.get(FORM_TOKEN) or request.headers.get("X-CSRF-Token", "")
+    if not hmac.compare_digest(sent, form_token()):
+        abort(400, "The form is out of date. Load the page again and repeat.")
+
+
+# -- cookies -------------------------------------------------------------------------------------
+
+
+def cookie_name() -> str:
+    """Return the name of the session cookie for this request's scheme."""
+    return COOKIE if request.is_secure else LOOPBACK_COOKIE
+
+
+def _visitor_cookie() -> str:
+    return cookie_name() + "-visitor"
+
+
+def give_cookie(response: BaseResponse, name: str, value: str, max_age: int | None) -> None:
+    """Set a cookie that works inside a host's frame (https) or on loopback (plain http)."""
+    secure = request.is_secure
+    response.set_cookie(
+        name,
+        value,
+        max_age=max_age,
+        path="/",
+        secure=secure,
+        httponly=True,
+        samesite="None" if secure else "Lax",
+        partitioned=secure,
+    )
+
+
+def start_cookie(response: BaseResponse, secret: str) -> None:
+    """Give the browser its session."""
+    hours = runtime().settings.limits.access.session_hours
+    give_cookie(response, cookie_name(), secret, int(hours * 3600))
+
+
+def end_cookie(response: BaseResponse) -> None:
+    """Take the session's cookie back."""
+    give_cookie(response, cookie_name(), "", 0)
+
+
+# -- headers -------------------------------------------------------------------------------------
+
+
+def frame_origins() -> list[str]:
+    """Return the origins of the hosts whose screens may hold our pages."""
+    origins = []
+    for connection in db.session.scalars(
+        select(Connection).where(Connection.side == Side.HOST, Connection.deleted_at.is_(None))
+    ):
+        address = connection.origin_override or _site(connection.settings)
+        if address:
+            origins.append(address)
+    return sorted(set(origins))
+
+
+def _site(settings: dict[str, str]) -> str:
+    text = settings.get("site") or settings.get("server") or settings.get("server_address") or ""
+    parts = urlsplit(text if "://" in text else f"https://{text}")
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+
+def _headers(response: Response) -> Response:
+    if g.get("new_visitor") and response.mimetype == "text/html":
+        give_cookie(response, _visitor_cookie(), g.form_token, None)
+    view = current_app.view_functions.get(request.endpoint or "")
+    framed = response.mimetype == "text/html" and getattr(view, "in_frames", False)
+    frames = " ".join(frame_origins()) if framed else ""
+    policy = getattr(
+        view,
+        "content_policy",
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'",
+    )
+    response.headers["Content-Security-Policy"] = (
+        f"{policy}; frame-ancestors {frames or chr(39) + 'none' + chr(39)}"
+    )
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    if response.mimetype in {"text/html", "application/json", "application/problem+json"}:
+        response.headers.setdefault("Cache-Control", "no-store")
+    if request.is_secure:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    return response
+
+
+def blueprint(name: str, import_name: str, **options: Any) -> Blueprint:
+    """Make a blueprint; here so that every door imports its guard."""
+    return Blueprint(name, import_name, **options)

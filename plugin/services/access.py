@@ -1,0 +1,233 @@
+"""Who may enter: local accounts, server-side sessions, API tokens, roles."""
+
+import hashlib
+import secrets
+import string
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import delete, func, select
+
+from plugin.domain.errors import RuleError
+from plugin.runtime import Runtime
+from plugin.services.journal import audit
+from plugin.store.base import db, writing
+from plugin.store.people import ApiToken, SignInTry, User, UserSession
+
+_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+_NOBODY = _hasher.hash(secrets.token_urlsafe(16))
+"""Checked for unknown accounts, so that known and unknown ones take the same time."""
+
+SHORTEST_PASSWORD = 12
+SEEN_EVERY = timedelta(minutes=1)
+
+
+class Role(StrEnum):
+    """What a person may do, each role more than the one before."""
+
+    VIEWER = "viewer"
+    TECHNICIAN = "technician"
+    APPROVER = "approver"
+    ADMINISTRATOR = "administrator"
+
+    def covers(self, needed: "Role") -> bool:
+        """Tell whether this role may do what ``needed`` may.
+
+        >>> Role.APPROVER.covers(Role.TECHNICIAN), Role.VIEWER.covers(Role.TECHNICIAN)
+        (True, False)
+        """
+        order = list(Role)
+        return order.index(self) >= order.index(needed)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is acting: a signed-in user or an API token."""
+
+    name: str
+    role: Role
+    session_id: int | None = None
+    user_id: int | None = None
+    must_change: bool = False
+
+
+class SignInError(RuleError):
+    """The sign-in was refused; the text is the same whatever the reason, but for waiting."""
+
+
+# -- accounts ----------------------------------------------------------------------------------
+
+
+def create_user(runtime: Runtime, actor: str, email: str, role: Role) -> tuple[User, str]:
+    """Make a local account and return it with its one-time password."""
+    email = email.strip().lower()
+    if "@" not in email:
+        raise RuleError("email", "An account needs an e-mail address.")
+    if db.session.scalar(select(User.id).where(User.email == email)):
+        raise RuleError("email", "There is an account with this e-mail address already.")
+    password = one_time_password()
+    user = User(
+        email=email,
+        role=role.value,
+        password_hash=_hasher.hash(password),
+        must_change=True,
+        created_at=runtime.now(),
+    )
+    with writing() as session:
+        session.add(user)
+        audit(runtime, session, actor, "user.create", email, after={"role": role.value})
+    return user, password
+
+
+def one_time_password() -> str:
+    """Return a password that can be read out and typed."""
+    letters = [each for each in string.ascii_lowercase + string.digits if each not in "l1o0"]
+    parts = ["".join(secrets.choice(letters) for _ in range(5)) for _ in range(4)]
+    return "-".join(parts)
+
+
+def change_password(runtime: Runtime, user: User, old: str, new: str) -> None:
+    """Replace a password; every other session of the account ends."""
+    if not _matches(user.password_hash, old):
+        raise RuleError("old", "The present password is wrong.")
+    if len(new) < SHORTEST_PASSWORD:
+        raise RuleError("new", f"Choose a password of at least {SHORTEST_PASSWORD} characters.")
+    with writing() as session:
+        user.password_hash, user.must_change = _hasher.hash(new), False
+        audit(runtime, session, user.email, "user.password", user.email)
+
+
+def _matches(hashed: str, password: str) -> bool:
+    try:
+        return _hasher.verify(hashed, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+# -- sessions ----------------------------------------------------------------------------------
+
+
+def sign_in(runtime: Runtime, email: str, password: str, agent: str = "") -> tuple[str, str]:
+    """Check a password and start a session; returns the cookie's secret and the form token.
+
+    SignInError when it is wrong, or when too many tries failed lately.
+    """
+    email = email.strip().lower()[:254]
+    _refuse_guessing(runtime, email)
+    user = db.session.scalar(select(User).where(User.email == email))
+    good = _matches(user.password_hash if user else _NOBODY, password[:1000])
+    if user is None or not good or user.disabled:
+        with writing() as session:
+            session.add(SignInTry(account=email, at=runtime.now()))
+        raise SignInError("email", "E-mail address or password is wrong.")
+    return start_session(runtime, user, agent)
+
+
+def _refuse_guessing(runtime: Runtime, email: str) -> None:
+    limits = runtime.settings.limits.access
+    since = runtime.now() - timedelta(seconds=limits.sign_in_window)
+    tries = db.session.scalar(
+        select(func.count(SignInTry.id)).where(SignInTry.account == email, SignInTry.at >= since)
+    )
+    if tries is not None and tries >= limits.sign_in_tries:
+        minutes = limits.sign_in_window // 60
+        raise SignInError(
+            "email", f"Too many failed tries. Wait up to {minutes} minutes, then try again."
+        )
+
+
+def start_session(runtime: Runtime, user: User, agent: str = "") -> tuple[str, str]:
+    """Start a session for a proven user; returns the cookie's secret and the form token."""
+    secret, csrf, now = secrets.token_urlsafe(32), secrets.token_urlsafe(32), runtime.now()
+    hours = runtime.settings.limits.access.session_hours
+    with writing() as session:
+        session.add(
+            UserSession(
+                digest=digest(secret),
+                user_id=user.id,
+                csrf=csrf,
+                started_at=now,
+                seen_at=now,
+                expires_at=now + timedelta(hours=hours),
+                agent="".join(filter(str.isprintable, agent))[:200],
+            )
+        )
+        session.execute(delete(SignInTry).where(SignInTry.account == user.email))
+        user.seen_at = now
+        audit(runtime, session, user.email, "session.start", user.email)
+    return secret, csrf
+
+
+def digest(secret: str) -> str:
+    """Return what is stored of a secret."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def session_of(runtime: Runtime, secret: str) -> UserSession | None:
+    """Return the living session of a cookie's secret, or None."""
+    found = db.session.scalar(select(UserSession).where(UserSession.digest == digest(secret)))
+    if found is None or found.ended_at is not None or found.user.disabled:
+        return None
+    now = runtime.now()
+    idle = timedelta(minutes=runtime.settings.limits.access.idle_minutes)
+    if found.expires_at <= now or found.seen_at + idle <= now:
+        return None
+    if now - found.seen_at > SEEN_EVERY:
+        with writing():
+            found.seen_at = now
+    return found
+
+
+def person_of(session: UserSession) -> Person:
+    """Return who a session belongs to."""
+    user = session.user
+    return Person(user.email, Role(user.role), session.id, user.id, user.must_change)
+
+
+def end_session(runtime: Runtime, session_id: int, actor: str) -> None:
+    """End a session at once, wherever its cookie is."""
+    with writing() as session:
+        found = session.get(UserSession, session_id)
+        if found is not None and found.ended_at is None:
+            found.ended_at = runtime.now()
+            audit(runtime, session, actor, "session.end", found.user.email)
+
+
+# -- API tokens --------------------------------------------------------------------------------
+
+
+def create_token(
+    runtime: Runtime, actor: str, name: str, role: Role, days: int | None = None
+) -> str:
+    """Make an API token and return it; it is never shown again."""
+    token, now = "bh_" + secrets.token_urlsafe(32), runtime.now()
+    with writing() as session:
+        session.add(
+            ApiToken(
+                name=name.strip() or "token",
+                digest=digest(token),
+                role=role.value,
+                created_by=actor,
+                created_at=now,
+                expires_at=now + timedelta(days=days) if days else None,
+            )
+        )
+        audit(runtime, session, actor, "token.create", name, after={"role": role.value})
+    return token
+
+
+def person_with_token(runtime: Runtime, token: str) -> Person | None:
+    """Return who an API token stands for, or None when it is unknown, expired or revoked."""
+    found = db.session.scalar(select(ApiToken).where(ApiToken.digest == digest(token)))
+    now = runtime.now()
+    if found is None or found.revoked_at is not None:
+        return None
+    if found.expires_at is not None and found.expires_at <= now:
+        return None
+    if found.used_at is None or now - found.used_at > SEEN_EVERY:
+        with writing():
+            found.used_at = now
+    return Person(f"token {found.name}", Role(found.role))

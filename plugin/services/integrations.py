@@ -1,0 +1,300 @@
+"""Integrations: pair a host with a vendor, choose workspaces, set rules and switches."""
+
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from plugin.domain.contracts import OpensTickets
+from plugin.domain.errors import ConflictError, RuleError
+from plugin.domain.tickets import TICKET_SEVERITIES, Trigger
+from plugin.runtime import Runtime
+from plugin.services import sync, tickets
+from plugin.services.journal import audit
+from plugin.store.base import db, writing
+from plugin.store.integrations import (
+    CompanyMapping,
+    Connection,
+    Integration,
+    IntegrationState,
+    MappingState,
+    Side,
+    TicketRule,
+    WorkspaceLink,
+)
+from plugin.store.mirror import CompanyRow, WorkspaceRow
+
+
+def get(integration_id: int) -> Integration:
+    """Return an integration that is not deleted; RuleError when there is none."""
+    found = db.session.get(Integration, integration_id)
+    if found is None or found.deleted_at is not None:
+        raise RuleError("integration", f"there is no integration {integration_id}")
+    return found
+
+
+def default_name(runtime: Runtime, host: Connection) -> str:
+    """Return the name a new integration is offered, in the vendors' own wording."""
+    return f"Integration with {runtime.adapter_class(host.kind).title}"
+
+
+def create(
+    runtime: Runtime, actor: str, host: Connection, vendor: Connection, name: str
+) -> Integration:
+    """Pair a host connection with a vendor connection, with rules that are all switched off."""
+    if not name.strip():
+        raise RuleError("name", "Integration name must not be blank.")
+    if host.side != Side.HOST:
+        raise RuleError("host", "Choose a host connection as the platform.")
+    if vendor.side != Side.VENDOR:
+        raise RuleError("vendor", "Choose a vendor connection.")
+    integration = Integration(
+        name=name.strip(),
+        host_id=host.id,
+        vendor_id=vendor.id,
+        state=IntegrationState.DRAFT,
+        created_at=runtime.now(),
+    )
+    with writing() as session:
+        session.add(integration)
+        session.flush()
+        integration.rules = _first_rules(runtime, host)
+        audit(
+            runtime,
+            session,
+            actor,
+            "integration.create",
+            integration.name,
+            after={"host": host.name, "vendor": vendor.name},
+        )
+    sync.ask(runtime, vendor, sync.WORKSPACES, by=actor)
+    sync.ask(runtime, host, sync.COMPANIES, by=actor)
+    return integration
+
+
+def _first_rules(runtime: Runtime, host: Connection) -> list[TicketRule]:
+    if not issubclass(runtime.adapter_class(host.kind), OpensTickets):
+        return []
+    limits = runtime.settings.limits.tickets
+    return [
+        TicketRule(
+            trigger=Trigger.EVENT_SEVERITY,
+            matches=severity.value,
+            enabled=False,
+            fields={},
+            lifetime=limits.lifetime,
+            note_interval=limits.note_interval,
+            reopen_days=max(1, limits.reopen // 86_400),
+        )
+        for severity in TICKET_SEVERITIES
+    ]
+
+
+def rename(runtime: Runtime, actor: str, integration: Integration, name: str, version: int) -> None:
+    """Give an integration another name."""
+    if not name.strip():
+        raise RuleError("name", "Integration name must not be blank.")
+    with writing() as session:
+        _not_changed_since(integration, version)
+        before, integration.name = integration.name, name.strip()
+        audit(runtime, session, actor, "integration.rename", before, after=integration.name)
+
+
+def _not_changed_since(integration: Integration, version: int) -> None:
+    if integration.version != version:
+        raise ConflictError(
+            "version", "somebody else changed this integration meanwhile; look at it again"
+        )
+
+
+# -- workspaces --------------------------------------------------------------------------------
+
+
+def choose_workspaces(
+    runtime: Runtime, actor: str, integration: Integration, workspace_ids: Iterable[str]
+) -> None:
+    """Serve exactly these workspaces: added ones start to synchronise, removed ones stop.
+
+    RuleError when one is unknown or served by another integration of the same platform.
+    """
+    wanted = set(workspace_ids)
+    with writing() as session:
+        held = {link.workspace_id: link for link in integration.links}
+        names = _known_workspaces(session, integration.vendor_id, wanted)
+        for workspace_id in sorted(wanted - held.keys()):
+            _refuse_taken(session, integration, workspace_id, names[workspace_id])
+            integration.links.append(
+                WorkspaceLink(
+                    vendor_id=integration.vendor_id,
+                    workspace_id=workspace_id,
+                    platform=integration.host.kind,
+                    added_at=runtime.now(),
+                )
+            )
+        for workspace_id in held.keys() - wanted:
+            integration.links.remove(held[workspace_id])
+        integration.state = IntegrationState.ACTIVE if wanted else IntegrationState.DRAFT
+        audit(
+            runtime,
+            session,
+            actor,
+            "integration.workspaces",
+            integration.name,
+            before=sorted(held),
+            after=sorted(wanted),
+        )
+    for scope in sync.scopes_of(runtime, integration.vendor):
+        if scope in wanted - held.keys() or not scope:
+            sync.ask(runtime, integration.vendor, sync.DATA, scope=scope, by=actor)
+
+
+def _known_workspaces(session: Session, vendor_id: int, wanted: set[str]) -> dict[str, str]:
+    rows = session.execute(
+        select(WorkspaceRow.workspace_id, WorkspaceRow.name).where(
+            WorkspaceRow.vendor_id == vendor_id, WorkspaceRow.gone_at.is_(None)
+        )
+    )
+    names = dict(rows.tuples().all())
+    unknown = sorted(wanted - names.keys())
+    if unknown:
+        raise RuleError("workspaces", f"the vendor lists no workspace {', '.join(unknown)}")
+    return names
+
+
+def _refuse_taken(session: Session, integration: Integration, workspace_id: str, name: str) -> None:
+    owner = session.scalar(
+        select(Integration.name)
+        .join(WorkspaceLink)
+        .where(
+            WorkspaceLink.vendor_id == integration.vendor_id,
+            WorkspaceLink.workspace_id == workspace_id,
+            WorkspaceLink.platform == integration.host.kind,
+            Integration.id != integration.id,
+        )
+    )
+    if owner is not None:
+        raise RuleError("workspaces", f"{name} is served by {owner} already; remove it there first")
+
+
+# -- switches and rules ------------------------------------------------------------------------
+
+
+def switch_tickets(runtime: Runtime, actor: str, integration: Integration, *, on: bool) -> None:
+    """Let tickets be written to the host, or stop it."""
+    with writing() as session:
+        integration.writes_tickets = on
+        audit(runtime, session, actor, "integration.writes_tickets", integration.name, after=on)
+        lanes = _reconsider(runtime, session, integration) if on else set()
+    _wake_all(runtime, lanes)
+
+
+def set_rule(
+    runtime: Runtime,
+    actor: str,
+    integration: Integration,
+    rule: TicketRule,
+    *,
+    enabled: bool,
+    fields: Mapping[str, str],
+) -> None:
+    """Switch a rule on or off and set the host's routing words for its tickets."""
+    with writing() as session:
+        before = {"enabled": rule.enabled, "fields": dict(rule.fields)}
+        rule.enabled = enabled
+        rule.fields = {name: value for name, value in fields.items() if value}
+        audit(
+            runtime,
+            session,
+            actor,
+            "rule.set",
+            f"{integration.name}: {rule.trigger} {rule.matches}",
+            before=before,
+            after={"enabled": enabled, "fields": dict(rule.fields)},
+        )
+        lanes = _reconsider(runtime, session, integration) if enabled else set()
+    _wake_all(runtime, lanes)
+
+
+def _reconsider(runtime: Runtime, session: Session, integration: Integration) -> set[str]:
+    session.flush()
+    lanes: set[str] = set()
+    for link in integration.links:
+        lanes |= tickets.reconsider(runtime, session, integration.vendor, link.workspace_id)
+    return lanes
+
+
+def _wake_all(runtime: Runtime, lanes: Iterable[str]) -> None:
+    for lane in lanes:
+        runtime.wake(lane)
+
+
+# -- company mapping ---------------------------------------------------------------------------
+
+
+def map_company(
+    runtime: Runtime, actor: str, integration: Integration, workspace_id: str, company_id: str
+) -> None:
+    """Map a workspace to a company of the host; an empty company takes the mapping away.
+
+    One-to-one: RuleError when another workspace has that company. Recent detections are
+    considered again, so that nothing that waited for the mapping is lost.
+    """
+    with writing() as session:
+        mapping = session.scalar(
+            select(CompanyMapping).where(
+                CompanyMapping.vendor_id == integration.vendor_id,
+                CompanyMapping.workspace_id == workspace_id,
+                CompanyMapping.host_id == integration.host_id,
+            )
+        )
+        before = mapping.company_id if mapping else ""
+        if not company_id:
+            if mapping is not None:
+                session.delete(mapping)
+        else:
+            _refuse_company(session, integration, workspace_id, company_id)
+            if mapping is None:
+                mapping = CompanyMapping(
+                    vendor_id=integration.vendor_id,
+                    workspace_id=workspace_id,
+                    host_id=integration.host_id,
+                )
+                session.add(mapping)
+            mapping.company_id, mapping.state = company_id, MappingState.MAPPED
+            mapping.reason, mapping.made_by, mapping.made_at = "", actor, runtime.now()
+        session.flush()
+        audit(
+            runtime,
+            session,
+            actor,
+            "mapping.company",
+            f"{integration.name}: {workspace_id}",
+            before=before,
+            after=company_id,
+        )
+        lanes = tickets.reconsider(runtime, session, integration.vendor, workspace_id)
+    _wake_all(runtime, lanes)
+
+
+def _refuse_company(
+    session: Session, integration: Integration, workspace_id: str, company_id: str
+) -> None:
+    company = session.scalar(
+        select(CompanyRow).where(
+            CompanyRow.host_id == integration.host_id,
+            CompanyRow.company_id == company_id,
+            CompanyRow.gone_at.is_(None),
+        )
+    )
+    if company is None:
+        raise RuleError("company", "the host lists no such company; refresh the companies")
+    other = session.scalar(
+        select(CompanyMapping.workspace_id).where(
+            CompanyMapping.host_id == integration.host_id,
+            CompanyMapping.company_id == company_id,
+            CompanyMapping.vendor_id == integration.vendor_id,
+            CompanyMapping.workspace_id != workspace_id,
+        )
+    )
+    if other is not None:
+        raise RuleError("company", f"{company.name} is mapped to another workspace already")

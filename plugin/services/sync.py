@@ -1,0 +1,434 @@
+"""Brings the mirror in step with the remotes: who is due, one pass, and its outcome."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.orm import Session
+
+from plugin.domain.contracts import FindsDetections, OpensTickets, ReportsLicences, Scope, Vendor
+from plugin.domain.errors import RuleError
+from plugin.domain.model import Device
+from plugin.domain.reconcile import Guard, SeenRows
+from plugin.runtime import Runtime
+from plugin.services import mirror, tickets
+from plugin.services.mirror import Counts
+from plugin.store.base import db, writing
+from plugin.store.integrations import (
+    Connection,
+    Integration,
+    IntegrationState,
+    Side,
+    WorkspaceLink,
+)
+from plugin.store.mirror import WorkspaceRow
+from plugin.store.queue import Claim, enqueue
+from plugin.store.work import RunState, SyncRun, TicketEntry
+
+RUN = "sync"
+WORKSPACES, DATA, COMPANIES, TICKETS = "workspaces", "data", "companies", "tickets"
+OVERLAP = timedelta(minutes=2)
+HISTORY = timedelta(days=7)
+
+Item = TypeVar("Item")
+
+
+def lane_of(connection_id: int, scope: str) -> str:
+    """Return the lane in which a scope's runs are worked, one at a time."""
+    return f"sync:{connection_id}:{scope}"[:120]
+
+
+class CancelledError(RuleError):
+    """A person asked for the run to end."""
+
+
+# -- asking ------------------------------------------------------------------------------------
+
+
+def ask(
+    runtime: Runtime,
+    connection: Connection,
+    what: str,
+    *,
+    scope: str = "",
+    by: str = "",
+    full: bool = False,
+) -> SyncRun:
+    """Ask for a run; the living run of the same scope is returned when there is one."""
+    living = f"{connection.id}:{what}:{scope}"
+    with writing() as session:
+        run = session.scalar(select(SyncRun).where(SyncRun.living == living))
+        if run is None:
+            run = SyncRun(
+                connection_id=connection.id,
+                scope=scope,
+                scope_name=_name_of(session, connection.id, scope),
+                what=what,
+                living=living,
+                full=full,
+                asked_by=by,
+                asked_at=runtime.now(),
+            )
+            session.add(run)
+            session.flush()
+        enqueue(
+            session,
+            RUN,
+            str(run.id),
+            lane_of(connection.id, scope or what),
+            now=runtime.now(),
+            connection_id=connection.id,
+            revive=bool(by),
+        )
+    runtime.wake(lane_of(connection.id, scope or what))
+    return run
+
+
+def _name_of(session: Session, connection_id: int, scope: str) -> str:
+    query = select(WorkspaceRow.name).where(
+        WorkspaceRow.vendor_id == connection_id, WorkspaceRow.workspace_id == scope
+    )
+    return session.scalar(query) or scope if scope else ""
+
+
+def ask_all(
+    runtime: Runtime, connection: Connection, *, by: str = "", full: bool = False
+) -> list[SyncRun]:
+    """Ask for everything a connection has: "Sync now"."""
+    runs = [ask(runtime, connection, what, by=by) for what in _lists_of(runtime, connection)]
+    scopes = scopes_of(runtime, connection)
+    return runs + [
+        ask(runtime, connection, DATA, scope=scope, by=by, full=full) for scope in scopes
+    ]
+
+
+def _lists_of(runtime: Runtime, connection: Connection) -> tuple[str, ...]:
+    if connection.side == Side.VENDOR:
+        return (WORKSPACES,)
+    keeps_tickets = issubclass(runtime.adapter_class(connection.kind), OpensTickets)
+    return (COMPANIES, TICKETS) if keeps_tickets else (COMPANIES,)
+
+
+def scopes_of(runtime: Runtime, connection: Connection) -> list[str]:
+    """Return what is fetched apart at a vendor: each selected workspace, or all in one."""
+    if connection.side != Side.VENDOR:
+        return []
+    kind = runtime.adapter_class(connection.kind)
+    selected = db.session.scalars(
+        select(WorkspaceLink.workspace_id)
+        .join(Integration)
+        .where(
+            WorkspaceLink.vendor_id == connection.id,
+            Integration.deleted_at.is_(None),
+            Integration.state == IntegrationState.ACTIVE,
+        )
+        .distinct()
+        .order_by(WorkspaceLink.workspace_id)
+    ).all()
+    if issubclass(kind, Vendor) and kind.scope is Scope.CONNECTION:
+        return [""] if selected else []
+    return list(selected)
+
+
+def schedule(runtime: Runtime) -> int:
+    """Ask for every run that is due by its interval; returns how many were asked for."""
+    asked = 0
+    for connection in _living_connections(runtime):
+        limits = runtime.settings.limits.sync
+        every = limits.interval if connection.side == Side.VENDOR else limits.poll_host
+        for what in _lists_of(runtime, connection):
+            asked += _ask_if_due(runtime, connection, what, "", every)
+        for scope in scopes_of(runtime, connection):
+            asked += _ask_if_due(runtime, connection, DATA, scope, limits.interval)
+    return asked
+
+
+def _living_connections(runtime: Runtime) -> Iterator[Connection]:
+    query = select(Connection).where(Connection.deleted_at.is_(None)).order_by(Connection.id)
+    for connection in db.session.scalars(query).all():
+        if runtime.is_active(connection):
+            yield connection
+
+
+def _ask_if_due(
+    runtime: Runtime, connection: Connection, what: str, scope: str, every: float
+) -> int:
+    last = db.session.scalar(
+        select(SyncRun)
+        .where(SyncRun.connection_id == connection.id, SyncRun.what == what, SyncRun.scope == scope)
+        .order_by(SyncRun.id.desc())
+        .limit(1)
+    )
+    if last is not None and (last.living or runtime.now() - last.asked_at < _seconds(every)):
+        return 0
+    ask(runtime, connection, what, scope=scope)
+    return 1
+
+
+def _seconds(amount: float) -> timedelta:
+    return timedelta(seconds=amount)
+
+
+def cancel(runtime: Runtime, run: SyncRun) -> None:
+    """Ask a living run to end at its next page."""
+    with writing():
+        if run.living:
+            run.cancel_asked = True
+
+
+# -- one run -----------------------------------------------------------------------------------
+
+
+def work(runtime: Runtime, claim: Claim) -> datetime | None:
+    """Work one run; a run of a sleeping environment waits until that environment is back."""
+    run = db.session.get(SyncRun, int(claim.subject))
+    if run is None or run.living is None:
+        return None
+    connection = run.connection
+    if connection.deleted_at is not None:
+        close(runtime, run, RunState.CANCELLED, "the connection was deleted")
+        return None
+    if not runtime.is_active(connection):
+        return runtime.now() + timedelta(seconds=60)
+    _start(runtime, run)
+    walk = _Walk(runtime, claim, run)
+    try:
+        walk.go()
+    except CancelledError:
+        close(runtime, run, RunState.CANCELLED, "a person ended it", walk.counts)
+        return None
+    state = RunState.PARTIAL if walk.counts.failed or walk.counts.withheld else RunState.DONE
+    close(runtime, run, state, walk.remark(), walk.counts)
+    return None
+
+
+def _start(runtime: Runtime, run: SyncRun) -> None:
+    with writing():
+        run.state, run.started_at = RunState.RUNNING, run.started_at or runtime.now()
+        run.problem = ""
+        for name in ("seen", "created", "updated", "unchanged", "removed", "failed", "withheld"):
+            setattr(run, name, 0)
+
+
+def close(
+    runtime: Runtime, run: SyncRun, state: RunState, problem: str, counts: Counts | None = None
+) -> None:
+    """End a run: it lives no more, its counts and the reason stay."""
+    with writing():
+        _write_counts(run, counts)
+        run.state, run.problem, run.living = state, problem[:2000], None
+        run.ended_at = runtime.now()
+
+
+def _write_counts(run: SyncRun, counts: Counts | None) -> None:
+    if counts is None:
+        return
+    for name in ("seen", "created", "updated", "unchanged", "removed", "failed", "withheld"):
+        setattr(run, name, getattr(counts, name))
+
+
+class _Walk:
+    """One pass over one scope."""
+
+    def __init__(self, runtime: Runtime, claim: Claim, run: SyncRun) -> None:
+        self.runtime, self.claim, self.run = runtime, claim, run
+        self.connection = run.connection
+        self.scope = run.scope
+        self.counts = Counts()
+
+    def go(self) -> None:
+        {
+            WORKSPACES: self._workspaces,
+            COMPANIES: self._companies,
+            TICKETS: self._tickets,
+            DATA: self._data,
+        }[self.run.what]()
+
+    def remark(self) -> str:
+        """Say what a person should know about a run that ended."""
+        parts = []
+        if self.counts.withheld:
+            parts.append(
+                f"{self.counts.withheld} devices vanished at once and were kept; "
+                "if that is right, confirm it by a full sync from the workspace's page"
+            )
+        if self.counts.failed:
+            parts.append(f"{self.counts.failed} records could not be stored; see the log")
+        return "; ".join(parts)
+
+    # -- lists -------------------------------------------------------------------------------
+
+    def _workspaces(self) -> None:
+        found = list(self._counted(self.runtime.vendor(self.connection).workspaces()))
+        with writing() as session:
+            mirror.store_workspaces(
+                session, self.connection.id, found, self.runtime.now(), self.counts
+            )
+
+    def _companies(self) -> None:
+        found = list(self._counted(self.runtime.host(self.connection).companies()))
+        with writing() as session:
+            mirror.store_companies(
+                session, self.connection.id, found, self.runtime.now(), self.counts
+            )
+
+    def _tickets(self) -> None:
+        host = self.runtime.host(self.connection)
+        if not isinstance(host, OpensTickets):
+            return
+        started = self.runtime.now()
+        cursor = mirror.cursor_of(self.connection.id, "", TICKETS)
+        since = cursor.moved_at - OVERLAP if cursor else started - HISTORY
+        db.session.commit()
+        for view in self._counted(host.tickets_changed(since)):
+            entry = db.session.scalar(
+                select(TicketEntry).where(
+                    TicketEntry.host_id == self.connection.id, TicketEntry.ticket_id == view.id
+                )
+            )
+            if entry is not None:
+                tickets.see(self.runtime, entry, view)
+        with writing() as session:
+            mark = started.isoformat()
+            mirror.move_cursor(session, self.connection.id, "", TICKETS, mark, started)
+
+    # -- a vendor's data ---------------------------------------------------------------------
+
+    def _data(self) -> None:
+        vendor = self.runtime.vendor(self.connection)
+        self._devices(vendor)
+        if isinstance(vendor, FindsDetections):
+            self._detections(vendor)
+        if isinstance(vendor, ReportsLicences) and self._licences_due():
+            self._licences(vendor)
+
+    def _devices(self, vendor: Vendor) -> None:
+        cursor = mirror.cursor_of(self.connection.id, self.scope, "devices")
+        start = None if self._full_due(cursor) else cursor.cursor if cursor else None
+        seen, complete, page = SeenRows(), False, None
+        db.session.commit()
+        for page in vendor.devices(self.scope, start):
+            self._store_devices(list(page.rows), seen)
+            complete = page.complete
+        with writing() as session:
+            if complete and start is None:
+                self._remove_unseen(session, seen)
+            mirror.recount(session, self.connection.id, self.counts.touched)
+            # A vendor without changes-since gives no cursor: then every pass is a full one.
+            mark = page.next_cursor if page else None
+            mirror.move_cursor(
+                session,
+                self.connection.id,
+                self.scope,
+                "devices",
+                mark,
+                self.runtime.now(),
+                full=start is None and mark is not None,
+            )
+
+    def _full_due(self, cursor: mirror.Cursor | None) -> bool:
+        if self.run.full or cursor is None or cursor.full_at is None:
+            return True
+        age = self.runtime.now() - cursor.full_at
+        return age >= _seconds(self.runtime.settings.limits.sync.reconcile)
+
+    def _store_devices(self, devices: list[Device], seen: SeenRows) -> None:
+        self._still_wanted()
+        try:
+            self._store_page(devices, seen)
+        except (DataError, IntegrityError):
+            for device in devices:
+                self._store_alone(device, seen)
+
+    def _store_page(self, devices: list[Device], seen: SeenRows) -> None:
+        counts = Counts()
+        with writing() as session:
+            now = self.runtime.now()
+            mirror.store_devices(session, self.connection.id, devices, now, counts, seen)
+            self._add(counts)
+            _write_counts(self.run, self.counts)
+
+    def _store_alone(self, device: Device, seen: SeenRows) -> None:
+        """Store one record of a page that failed as a whole, so that it costs one record."""
+        try:
+            self._store_page([device], seen)
+        except (DataError, IntegrityError):
+            self.counts.failed += 1
+
+    def _add(self, counts: Counts) -> None:
+        for name in ("seen", "created", "updated", "unchanged", "removed"):
+            setattr(self.counts, name, getattr(self.counts, name) + getattr(counts, name))
+        self.counts.touched |= counts.touched
+
+    def _remove_unseen(self, session: Session, seen: SeenRows) -> None:
+        limits = self.runtime.settings.limits.guard
+        confirmed = self.run.full and bool(self.run.asked_by)
+        guard = Guard(1.0 if confirmed else limits.removal_share, limits.removal_count)
+        mirror.remove_unseen_devices(
+            session,
+            self.connection.id,
+            self.scope or None,
+            seen,
+            guard,
+            self.runtime.now(),
+            self.counts,
+        )
+
+    def _detections(self, vendor: FindsDetections) -> None:
+        cursor = mirror.cursor_of(self.connection.id, self.scope, "detections")
+        since = self.runtime.now() - HISTORY
+        start = cursor.cursor if cursor else None
+        db.session.commit()
+        for page in vendor.detections(self.scope, start, since):
+            self._still_wanted()
+            lanes: set[str] = set()
+            with writing() as session:
+                now = self.runtime.now()
+                new = mirror.store_detections(
+                    session, self.connection.id, page.rows, now, self.counts
+                )
+                lanes = tickets.consider(self.runtime, session, self.connection, new)
+                if page.next_cursor is not None:
+                    mirror.move_cursor(
+                        session,
+                        self.connection.id,
+                        self.scope,
+                        "detections",
+                        page.next_cursor,
+                        now,
+                    )
+            for lane in lanes:
+                self.runtime.wake(lane)
+
+    def _licences_due(self) -> bool:
+        cursor = mirror.cursor_of(self.connection.id, self.scope, "licences")
+        return self._full_due(cursor)
+
+    def _licences(self, vendor: ReportsLicences) -> None:
+        db.session.commit()
+        found = list(vendor.licences(self.scope))
+        with writing() as session:
+            now = self.runtime.now()
+            mirror.store_licences(
+                session, self.connection.id, self.scope or None, found, now, self.counts
+            )
+            mirror.move_cursor(
+                session, self.connection.id, self.scope, "licences", None, now, full=True
+            )
+
+    # -- while it runs -----------------------------------------------------------------------
+
+    def _counted(self, items: Iterable[Item]) -> Iterator[Item]:
+        for number, item in enumerate(items, 1):
+            if number % 200 == 0:
+                self._still_wanted()
+            yield item
+
+    def _still_wanted(self) -> None:
+        self.claim.renew()
+        asked = db.session.scalar(select(SyncRun.cancel_asked).where(SyncRun.id == self.run.id))
+        db.session.commit()
+        if asked:
+            raise CancelledError("run", "cancelled")

@@ -1,0 +1,98 @@
+// Small comforts. Every page works without this file.
+"use strict";
+
+(() => {
+  const root = document.documentElement;
+
+  // Theme: without a choice the system decides (theme-auto.css), so only a choice is applied,
+  // here in the head, before anything is painted. A browser that refuses storage just forgets it.
+  const remembered = {
+    get() { try { return localStorage.getItem("theme"); } catch { return null; } },
+    set(theme) { try { localStorage.setItem("theme", theme); } catch { /* embedded, storage refused */ } },
+  };
+  const chosen = remembered.get();
+  if (chosen === "light" || chosen === "dark") root.dataset.bsTheme = chosen;
+
+  const isDark = () => (root.dataset.bsTheme
+    ? root.dataset.bsTheme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches);
+
+  const switchTheme = () => {
+    const theme = isDark() ? "light" : "dark";
+    root.dataset.bsTheme = theme;
+    remembered.set(theme);
+  };
+
+  // Times arrive in UTC and are shown in the reader's zone; the title keeps UTC.
+  const dayAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const localTimes = (part) => part.querySelectorAll("time[data-local]").forEach((time) => {
+    time.textContent = dayAndTime.format(new Date(time.dateTime));
+    time.removeAttribute("data-local");
+  });
+
+  // Bulk forms: one box ticks all, and the button repeats how many are ticked.
+  const countTicks = (form) => {
+    const ticks = [...form.querySelectorAll("input[data-tick]")];
+    const number = ticks.filter((tick) => tick.checked).length;
+    form.querySelectorAll("[data-tick-count]").forEach((place) => { place.textContent = number; });
+    form.querySelectorAll("[data-tick-all]").forEach((all) => {
+      all.checked = number > 0 && number === ticks.length;
+      all.indeterminate = number > 0 && number < ticks.length;
+    });
+  };
+
+  const prepare = (part) => {
+    localTimes(part);
+    part.querySelectorAll("[data-needs-script]").forEach((comfort) => { comfort.hidden = false; });
+    part.querySelectorAll("form[data-bulk]").forEach(countTicks);
+    part.querySelector("[data-focus]")?.focus();
+  };
+
+  const say = (sentence) => {
+    const place = document.getElementById("page-message");
+    if (place) place.textContent = sentence;
+  };
+
+  document.addEventListener("DOMContentLoaded", () => prepare(document));
+  document.addEventListener("htmx:afterSwap", (event) => prepare(event.target));
+  // Unused filters stay out of the address.
+  document.addEventListener("htmx:configRequest", ({ detail }) => {
+    if (detail.verb !== "get") return;
+    for (const [name, value] of Object.entries(detail.parameters)) if (value === "") delete detail.parameters[name];
+  });
+  document.addEventListener("htmx:beforeRequest", () => say(""));
+  document.addEventListener("htmx:responseError", (event) => say(
+    `The server could not do this (${event.detail.xhr.status}). Nothing was changed on this page; reload it and try again.`));
+  document.addEventListener("htmx:sendError", () => say(
+    "The server cannot be reached. Check the network, then try again; nothing was changed on this page."));
+
+  document.addEventListener("click", (event) => {
+    const target = event.target.closest("[data-theme-switch], [data-copy]");
+    if (!target) return;
+    if (target.hasAttribute("data-theme-switch")) switchTheme();
+    else navigator.clipboard?.writeText(target.dataset.copy).then(() => say("Copied."), () => say("This browser does not allow copying here."));
+  });
+
+  document.addEventListener("change", (event) => {
+    const form = event.target.closest("form[data-bulk]");
+    if (!form) return;
+    if (event.target.hasAttribute("data-tick-all")) {
+      form.querySelectorAll("input[data-tick]").forEach((tick) => { tick.checked = event.target.checked; });
+    }
+    countTicks(form);
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      document.querySelectorAll("details[data-menu][open]").forEach((menu) => {
+        menu.open = false;
+        menu.querySelector("summary").focus();
+      });
+    }
+    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      const search = document.querySelector("input[data-search]");
+      if (search) { event.preventDefault(); search.focus(); }
+    }
+  });
+})();

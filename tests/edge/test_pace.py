@@ -1,0 +1,26 @@
+import time
+
+import pytest
+from pyrate_limiter import InMemoryBucket, Rate
+
+from plugin.edge.pace import Pace
+
+
+def test_a_burst_is_free_and_then_each_permit_takes_its_time() -> None:
+    pace = Pace(per_second=10, burst=3)
+    assert [pace.take() for _ in range(3)] == [0.0, 0.0, 0.0]
+    assert pace.take() == pytest.approx(0.1, abs=0.05)
+
+
+def test_a_permit_is_there_after_the_time_that_was_named() -> None:
+    pace = Pace(per_second=50)
+    pace.take()
+    time.sleep(pace.take() + 0.005)
+    assert pace.take() == 0.0
+
+
+def test_two_paces_on_one_bucket_share_the_count() -> None:
+    bucket = InMemoryBucket([Rate(1, 60_000)])
+    first, second = Pace(1, bucket=bucket), Pace(1, bucket=bucket)
+    assert first.take() == 0.0
+    assert second.take() == pytest.approx(60, abs=1)

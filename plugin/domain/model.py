@@ -217,6 +217,21 @@ class UsageLine:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomerPair:
+    """A workspace and a customer of the vendor's second list that may be one client.
+
+    ``score`` is 0 to 100; ``reason`` says in words why they look alike.
+    """
+
+    workspace_id: str
+    workspace_name: str
+    customer_id: str
+    customer_name: str
+    score: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Administrator:
     """A vendor user who may manage an integration."""
 

@@ -56,6 +56,7 @@ class LicenceState(StrEnum):
     ACTIVE = "active"
     EXPIRED = "expired"
     RESERVED = "reserved"
+    SUSPENDED = "suspended"
     UNKNOWN = "unknown"
 
 

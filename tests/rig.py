@@ -42,6 +42,7 @@ def link_to(
             override=emulator.origin,
             transport=InProcess(emulator),
             timeouts=Timeouts(connect=1.0, read=read_timeout),
+            sleep=lambda seconds: None,
         )
 
     return Link(

@@ -20,6 +20,7 @@ class Table(MutableMapping[str, Record]):
         self._shelf = shelf
         self._name = name
         self._records = shelf.load(name)
+        self._highest: int | None = None
 
     def __getitem__(self, key: str) -> Record:
         return self._records[str(key)]
@@ -27,6 +28,8 @@ class Table(MutableMapping[str, Record]):
     def __setitem__(self, key: str, record: Record) -> None:
         self._records[str(key)] = record
         self._shelf.put(self._name, str(key), record)
+        if self._highest is not None and str(key).isdigit():
+            self._highest = max(self._highest, int(key))
 
     def __delitem__(self, key: str) -> None:
         del self._records[str(key)]
@@ -40,7 +43,10 @@ class Table(MutableMapping[str, Record]):
 
     def next_id(self) -> int:
         """Return the next free whole number; numbers of removed records are not used again."""
-        return self._shelf.count_up(self._name, max(map(int, self._records), default=0))
+        if self._highest is None:  # looked up once, or filling a table would cost its square
+            self._highest = max(map(int, self._records), default=0)
+        self._highest = self._shelf.count_up(self._name, self._highest)
+        return self._highest
 
 
 class Shelf:

@@ -1,9 +1,9 @@
 """The emulators of the sandbox, in the order of their ports."""
 
 from plugin.edge.emulator import Emulator
-from plugin.hosts.connectwise_psa.emulator import PsaEmulator
-from plugin.vendors.kaspersky.emulator_center import CenterEmulator
+from plugin.hosts.connectwise_psa.emulator import ConnectWisePsaEmulator
+from plugin.vendors.kaspersky.emulator_center import SecurityCenterEmulator
 
 EMULATORS: dict[str, type[Emulator]] = {
-    emulator.kind: emulator for emulator in (PsaEmulator, CenterEmulator)
+    emulator.kind: emulator for emulator in (ConnectWisePsaEmulator, SecurityCenterEmulator)
 }

@@ -4,7 +4,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import func, select
@@ -21,7 +21,7 @@ from plugin.domain.errors import (
     TransientError,
 )
 from plugin.runtime import Runtime, sealed_place
-from plugin.services.journal import SYSTEM, audit
+from plugin.services.journal import audit
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
     CompanyMapping,
@@ -333,7 +333,6 @@ def set_state(
 
 def what_goes_with(connection: Connection) -> dict[str, int]:
     """Count what a deletion takes with it, by the words that the page shows."""
-    session = db.session
     mine = (Integration.host_id == connection.id) | (Integration.vendor_id == connection.id)
     integrations = select(Integration.id).where(mine, Integration.deleted_at.is_(None))
     of_mine = TicketEntry.integration_id.in_(integrations)
@@ -351,7 +350,7 @@ def what_goes_with(connection: Connection) -> dict[str, int]:
         "open tickets": _count(
             select(func.count(TicketEntry.id)).where(of_mine, TicketEntry.open_key.is_not(None))
         ),
-        "callbacks at the host": int(bool(connection.webhook_token)) if session else 0,
+        "callbacks at the host": int(bool(connection.webhook_token)),
     }
 
 
@@ -382,7 +381,7 @@ def delete(runtime: Runtime, actor: str, connection: Connection) -> None:
 # -- callbacks ---------------------------------------------------------------------------------
 
 
-def keep_callbacks(runtime: Runtime, claim: Claim) -> object:
+def keep_callbacks(runtime: Runtime, claim: Claim) -> datetime | None:
     """Make the host's register of callbacks say exactly what is wanted, with the least changes."""
     connection = db.session.get(Connection, int(claim.subject))
     if connection is None or connection.webhook_token is None:
@@ -409,13 +408,3 @@ def keep_callbacks(runtime: Runtime, claim: Claim) -> object:
     if deleted:
         return None
     return runtime.now() + timedelta(seconds=runtime.settings.limits.sync.subscriptions)
-
-
-def check_in_background(runtime: Runtime, claim: Claim) -> None:
-    """Check a connection as a job, so that the page need not wait."""
-    check(runtime, get(int(claim.subject)))
-
-
-def actor_or_system(actor: str) -> str:
-    """Return who acted, or the program itself."""
-    return actor or SYSTEM

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from plugin.domain.model import Company, Detection, Device, Licence, Workspace
@@ -20,6 +19,7 @@ from plugin.store.mirror import (
     LicenceRow,
     WorkspaceRow,
 )
+from plugin.store.upsert import insert_into
 
 CHUNK = 500
 
@@ -48,12 +48,6 @@ def clean(text: str, limit: int) -> str:
     if not text.isprintable():
         text = "".join(each if each.isprintable() else " " for each in text)
     return text[:limit]
-
-
-def upsert_ignore(session: Session, table: type[Base]) -> Any:  # noqa: ANN401 - two dialects
-    """Return an INSERT for ``table`` that can say ON CONFLICT, in the session's dialect."""
-    dialect = session.get_bind().dialect.name
-    return (postgresql if dialect == "postgresql" else sqlite).insert(table)
 
 
 # -- devices -----------------------------------------------------------------------------------
@@ -231,7 +225,7 @@ def store_detections(
     if not by_id:
         return []
     statement = (
-        upsert_ignore(session, DetectionRow)
+        insert_into(session, DetectionRow)
         .on_conflict_do_nothing(index_elements=["vendor_id", "detection_id"])
         .returning(DetectionRow.detection_id)
     )

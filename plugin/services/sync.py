@@ -23,7 +23,7 @@ from plugin.store.integrations import (
     Side,
     WorkspaceLink,
 )
-from plugin.store.mirror import WorkspaceRow
+from plugin.store.mirror import Cursor, WorkspaceRow
 from plugin.store.queue import Claim, enqueue
 from plugin.store.work import RunState, SyncRun, TicketEntry
 
@@ -328,7 +328,7 @@ class _Walk:
                 full=start is None and mark is not None,
             )
 
-    def _full_due(self, cursor: mirror.Cursor | None) -> bool:
+    def _full_due(self, cursor: Cursor | None) -> bool:
         if self.run.full or cursor is None or cursor.full_at is None:
             return True
         age = self.runtime.now() - cursor.full_at

@@ -45,8 +45,9 @@ class Connection(Base):
 
     ``settings`` holds the fields that may be seen, ``sealed`` the secret ones. ``environment`` is
     empty for systems that have no servers per environment. ``origin_override`` is set by the
-    sandbox alone. ``version`` rises with each edit, for telling two editors apart and for
-    remaking adapters.
+    sandbox alone. ``refused_at`` is when it last turned us away: until it lets us in again, its
+    work is tried only every few minutes, so that no account gets locked. ``version`` rises with
+    each edit, for telling two editors apart and for remaking adapters.
     """
 
     __tablename__ = "connection"
@@ -68,6 +69,7 @@ class Connection(Base):
     checked_at: Mapped[datetime | None]
     check_result: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
     worked_at: Mapped[datetime | None]
+    refused_at: Mapped[datetime | None]
     polled_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None]

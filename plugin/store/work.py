@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -65,8 +66,9 @@ class Job(Base):
 
     ``kind`` and ``subject`` name what to do and to which row; a second wish for the same sets
     ``again`` while the first is being worked. A finished job is deleted: its outcome stands in the
-    subject's own row. ``attempts`` is the fence: an outcome is written only where it still equals
-    the worker's own count.
+    subject's own row. ``leased_by`` is the fence: it names one taking by one worker, and an
+    outcome is written only where it is still the worker's own. ``attempts`` counts the takings,
+    ``failures`` those that count against the three days.
     """
 
     __tablename__ = "job"
@@ -74,6 +76,13 @@ class Job(Base):
         UniqueConstraint("kind", "subject"),
         Index("ix_job_due", "state", "lane", "due_at", "id"),
         Index("ix_job_connection", "connection_id", "state"),
+        Index(
+            "ix_job_leased",
+            "lane",
+            "leased_until",
+            sqlite_where=text("leased_until IS NOT NULL"),
+            postgresql_where=text("leased_until IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(_BIG, primary_key=True)
@@ -97,13 +106,15 @@ class Delivery(Base):
     """One webhook call received, kept as it came.
 
     ``waiting_digest`` is unique per connection only while the row waits: the same bytes may mean
-    two different changes later.
+    two different changes later. ``covers`` is the newest delivery there was when the record was
+    fetched: calls about the same record up to that one need no fetch of their own.
     """
 
     __tablename__ = "delivery"
     __table_args__ = (
         UniqueConstraint("connection_id", "waiting_digest"),
         Index("ix_delivery_message", "connection_id", "message_id", "proven"),
+        Index("ix_delivery_entity", "connection_id", "entity_id", "event_kind", "covers"),
         Index("ix_delivery_time", "received_at", "id"),
         Index("ix_delivery_state", "state", "received_at"),
     )
@@ -123,6 +134,7 @@ class Delivery(Base):
     event_kind: Mapped[str] = mapped_column(String(20), default="")
     entity_id: Mapped[str] = mapped_column(String(100), default="")
     action: Mapped[str] = mapped_column(String(12), default="")
+    covers: Mapped[int] = mapped_column(_BIG, default=0)
     repeats: Mapped[int] = mapped_column(default=0)
     replays: Mapped[int] = mapped_column(default=0)
     handled_at: Mapped[datetime | None]

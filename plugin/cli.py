@@ -1,0 +1,309 @@
+"""The program ``bridgehead``: each command a few lines around a service."""
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from flask import Flask
+from sqlalchemy import select
+
+from plugin import __version__
+from plugin.app import create_app, run_worker
+from plugin.domain.errors import PluginError
+from plugin.edge.emulator import Served
+from plugin.runtime import Runtime
+from plugin.sandbox.connect import connect
+from plugin.sandbox.control import control_app
+from plugin.sandbox.server import Sandbox
+from plugin.services import access, journal
+from plugin.services.access import Role
+from plugin.settings import Settings, load
+from plugin.store import database
+from plugin.store.base import db
+from plugin.store.people import User
+
+ROLES = click.Choice([role.value for role in Role])
+FIRST_USER = "admin@bridgehead.local"
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+@click.version_option(__version__, prog_name="bridgehead")
+def program() -> None:
+    """Join the host an MSP works in to the security vendors its clients are protected by."""
+
+
+def main() -> None:
+    """Run the program; every failure of ours is one text and exit status 2, never a trace."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        program()
+    except PluginError as error:
+        click.echo(f"bridgehead cannot go on:\n{_indented(str(error))}", err=True)
+        sys.exit(2)
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  - {line}" for line in text.splitlines())
+
+
+@contextmanager
+def _inside(settings: Settings | None = None) -> Iterator[tuple[Flask, Runtime]]:
+    app = create_app(settings or load())
+    with app.app_context():
+        yield app, app.extensions["bridgehead"]
+
+
+# -- running -------------------------------------------------------------------------------------
+
+
+@program.command()
+@click.option("--sandbox", is_flag=True, help="Start the made-up MSP too, and connect it.")
+def run(sandbox: bool) -> None:
+    """Run everything on this machine: web, worker and scheduler on the embedded database."""
+    settings = load()
+    settings.data.mkdir(parents=True, exist_ok=True)
+    _refuse_taken_port(settings)
+    with _inside(settings) as (app, runtime):
+        database.upgrade(app)
+        greeting = _greet(runtime, sandbox=sandbox)
+    children = []
+    if sandbox:
+        children.append({"name": "sandbox", "command": _self("sandbox")})
+        children.append({"name": "worker", "command": _self("worker", "--connect-sandbox")})
+    else:
+        children.append({"name": "worker", "command": _self("worker")})
+    children.append({"name": "web", "command": _web_command(settings, workers=1)})
+    wanted = {
+        "children": children,
+        "ready_url": f"{_own_address(settings)}/readyz",
+        "greeting": greeting,
+    }
+    sys.stdout.flush()
+    # The image is replaced, so that watching the others costs next to no memory.
+    command = [sys.executable, "-m", "plugin.supervisor", json.dumps(wanted)]
+    os.execv(sys.executable, command)  # noqa: S606 - our own interpreter, no shell
+
+
+def _self(*words: str) -> list[str]:
+    return [sys.executable, "-m", "plugin.cli", *words]
+
+
+def _own_address(settings: Settings) -> str:
+    scheme = "https" if settings.tls_cert else "http"
+    host = "127.0.0.1" if settings.bind_host in {"0.0.0.0", "::"} else settings.bind_host  # noqa: S104
+    return f"{scheme}://{host}:{settings.bind_port}"
+
+
+def _refuse_taken_port(settings: Settings) -> None:
+    try:
+        urllib.request.urlopen(f"{_own_address(settings)}/healthz", timeout=1)  # noqa: S310
+    except urllib.error.HTTPError:
+        pass
+    except OSError:
+        return
+    raise PluginError(
+        f"port {settings.bind_port} is in use, perhaps by a bridgehead that runs already; "
+        "end it, or choose another with BRIDGEHEAD_BIND=127.0.0.1:8580"
+    )
+
+
+def _greet(runtime: Runtime, *, sandbox: bool) -> str:
+    lines = ["", "Bridgehead is ready."]
+    lines.append(f"  Address:   {runtime.settings.public_url}")
+    if db.session.scalar(select(User.id).limit(1)) is None:
+        _, password = access.create_user(runtime, journal.SYSTEM, FIRST_USER, Role.ADMINISTRATOR)
+        lines.append(f"  User:      {FIRST_USER}")
+        lines.append(f"  Password:  {password}   (one time: you choose your own at sign-in)")
+    else:
+        lines.append("  Sign in with the account you have. A new one: bridgehead user create")
+    if sandbox:
+        address = f"http://127.0.0.1:{runtime.settings.sandbox_port}"
+        lines += [
+            f"  Sandbox:   {address}   (a made-up MSP: let things happen, break things)",
+            "  Try first: press “Let it happen” there with “detection”,",
+            "             then look at Tickets here.",
+        ]
+    lines += ["  Ctrl-C ends everything.", ""]
+    return "\n".join(lines)
+
+
+def _web_command(settings: Settings, workers: int) -> list[str]:
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory"]
+    command += ["--host", settings.bind_host, "--port", str(settings.bind_port)]
+    command += ["--workers", str(workers), "--blocking-threads", "16", "--backlog", "2048"]
+    command += ["--http", "1", "--no-ws", "--respawn-failed-workers", "--log-level", "warning"]
+    command += ["--workers-kill-timeout", "8", "--process-name", "bridgehead-web"]
+    if settings.tls_cert and settings.tls_key:
+        command += ["--ssl-certificate", str(settings.tls_cert), "--ssl-keyfile"]
+        command += [str(settings.tls_key)]
+    return [*command, "plugin.app:web"]
+
+
+@program.command()
+@click.option("--workers", default=1, show_default=True, help="Processes that answer requests.")
+def web(workers: int) -> None:
+    """Answer pages, webhooks and the API; any number of these on PostgreSQL."""
+    settings = load()
+    with _inside(settings) as (app, _):
+        database.require_current(app)
+    command = _web_command(settings, workers)
+    os.execv(command[0], command)  # noqa: S606 - our own interpreter, no shell
+
+
+@program.command()
+@click.option("--connect-sandbox", is_flag=True, hidden=True)
+def worker(connect_sandbox: bool) -> None:
+    """Do the background work; any number of these on PostgreSQL."""
+    settings = load()
+    app = create_app(settings)
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    with app.app_context():
+        database.require_current(app)
+        if connect_sandbox:
+            _connect_sandbox(app.extensions["bridgehead"], settings)
+    run_worker(app, stopping)
+
+
+def _connect_sandbox(runtime: Runtime, settings: Settings) -> None:
+    address = f"http://127.0.0.1:{settings.sandbox_port}/"
+    for _ in range(200):
+        try:
+            urllib.request.urlopen(address, timeout=2)
+            break
+        except OSError:
+            time.sleep(0.1)
+    connect(runtime, settings.sandbox_port + 1)
+
+
+@program.command("sandbox")
+def run_sandbox() -> None:
+    """Run the emulators of every host and vendor alone, on loopback."""
+    settings = load()
+    sandbox = Sandbox(settings.data / "sandbox")
+    sandbox.serve(settings.sandbox_port + 1)
+    control = Served(control_app(sandbox), settings.sandbox_port)
+    click.echo(f"sandbox: {control.origin}")
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    stopping.wait()
+    control.stop()
+    sandbox.stop()
+
+
+# -- asking and changing -------------------------------------------------------------------------
+
+
+@program.command()
+@as_json
+def environment(as_json: bool) -> None:
+    """Print the effective environment of the vendors' servers, and who says so."""
+    with _inside() as (app, runtime):
+        found = (
+            runtime.environment()
+            if database.is_current(app)
+            else runtime.settings.effective_environment(None)
+        )
+    told = {"environment": found.value.value, "source": found.source, "locked": found.locked}
+    _tell(told, f"{found.value.value} (from: {found.source})", as_json)
+
+
+@program.group("db")
+def database_group() -> None:
+    """Bring the database's tables up or down."""
+
+
+@database_group.command()
+def upgrade() -> None:
+    """Bring the tables to this version's form."""
+    with _inside() as (app, _):
+        database.upgrade(app)
+    click.echo("the database is up to date")
+
+
+@database_group.command()
+@click.argument("revision", default="-1")
+def downgrade(revision: str) -> None:
+    """Take the tables back one step (or to REVISION)."""
+    with _inside() as (app, _):
+        database.downgrade(app, revision)
+    click.echo("the database was taken back")
+
+
+@program.group()
+def user() -> None:
+    """Manage local accounts."""
+
+
+@user.command("create")
+@click.argument("email")
+@click.option("--role", type=ROLES, required=True)
+@as_json
+def create_user(email: str, role: str, as_json: bool) -> None:
+    """Make a local account and print its one-time password."""
+    with _inside() as (_, runtime):
+        _, password = access.create_user(runtime, _operator(), email, Role(role))
+    _tell({"email": email, "password": password}, f"one-time password: {password}", as_json)
+
+
+@program.group()
+def token() -> None:
+    """Manage API tokens."""
+
+
+@token.command("create")
+@click.option("--role", type=ROLES, required=True)
+@click.option("--name", default="token", show_default=True)
+@click.option("--days", type=int, help="Days until it expires.")
+@as_json
+def create_token(role: str, name: str, days: int | None, as_json: bool) -> None:
+    """Make an API token and print it; it is never shown again."""
+    with _inside() as (_, runtime):
+        made = access.create_token(runtime, _operator(), name, Role(role), days)
+    _tell({"token": made, "role": role}, made, as_json)
+
+
+@program.group("audit")
+def audit_group() -> None:
+    """Look after the audit log."""
+
+
+@audit_group.command("verify")
+@as_json
+def verify_audit(as_json: bool) -> None:
+    """Check the whole chain; exit status 1 and the first bad entry when it does not hold."""
+    with _inside() as (_, runtime):
+        problem = journal.verify_audit(runtime)
+    if problem is None:
+        _tell({"holds": True}, "the audit log holds", as_json)
+        return
+    text = f"audit entry {problem.entry_id} {problem.what}"
+    _tell({"holds": False, "entry": problem.entry_id, "problem": problem.what}, text, as_json)
+    sys.exit(1)
+
+
+def _operator() -> str:
+    return f"operator {os.environ.get('USER', '')}".strip()
+
+
+def _tell(told: dict[str, Any], text: str, as_json: bool) -> None:
+    click.echo(json.dumps(told) if as_json else text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Which use case does which kind of job, and what is done again and again."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from sqlalchemy import delete
+
+from plugin.runtime import Runtime
+from plugin.services import connections, follow, inbox, outcomes, receiver, sync, tickets
+from plugin.services.work import Handler, Hook
+from plugin.store.base import writing
+from plugin.store.people import SignInTry, UserSession
+from plugin.store.queue import Claim
+from plugin.store.work import SyncRun
+
+
+def _delivery(runtime: Runtime, claim: Claim) -> datetime | None:
+    return inbox.handle(runtime, claim, refresh=follow.refresh)
+
+
+HANDLERS: Mapping[str, Handler] = MappingProxyType(
+    {
+        sync.RUN: sync.work,
+        tickets.SEND: tickets.send,
+        connections.CALLBACKS: connections.keep_callbacks,
+        receiver.JOB_KIND: _delivery,
+    }
+)
+
+HOOKS: Mapping[str, Hook] = MappingProxyType(
+    {
+        sync.RUN: outcomes.note_run,
+        tickets.SEND: outcomes.note_ticket,
+        receiver.JOB_KIND: inbox.note_fate,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Periodic:
+    """Something done again and again, ``seconds`` apart."""
+
+    seconds: float
+    do: Callable[[Runtime], object]
+
+
+def _prune(runtime: Runtime) -> None:
+    """Delete what has been kept long enough."""
+    inbox.prune(runtime)
+    before = runtime.now() - timedelta(days=runtime.settings.limits.keep.run_days)
+    with writing() as session:
+        session.execute(delete(SyncRun).where(SyncRun.living.is_(None), SyncRun.asked_at < before))
+        session.execute(delete(UserSession).where(UserSession.expires_at < before))
+        session.execute(delete(SignInTry).where(SignInTry.at < before))
+
+
+PERIODIC: Mapping[str, Periodic] = MappingProxyType(
+    {"schedule": Periodic(10, sync.schedule), "prune": Periodic(3600, _prune)}
+)

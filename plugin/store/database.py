@@ -1,0 +1,185 @@
+"""Setting the database up: which options, which schema, and whether it is whole."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Flask, current_app
+from flask_migrate import Migrate
+from sqlalchemy import Connection, Engine, inspect, make_url, text
+
+from plugin.domain.errors import PluginError
+from plugin.store import integrations, journal, mirror, people, work
+from plugin.store.base import db, prepare, write_lock
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+TABLES = (integrations, journal, mirror, people, work)  # importing them makes the tables known
+_MIGRATION_LOCK = 0x0B1D_6E4E_AD00
+_log = logging.getLogger(__name__)
+
+# A frozen or overloaded server must not hold a request or a worker for ever.
+_POSTGRESQL = {
+    "pool_size": 10,
+    "max_overflow": 20,
+    "pool_timeout": 2,
+    "pool_pre_ping": True,
+    "pool_recycle": 1800,
+    "connect_args": {
+        "connect_timeout": 3,
+        "application_name": "bridgehead",
+        "keepalives_idle": 20,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
+        "options": (
+            "-c statement_timeout=30000 -c lock_timeout=10000"
+            " -c idle_in_transaction_session_timeout=120000 -c timezone=UTC"
+        ),
+    },
+}
+_SQLITE = {"pool_size": 30, "max_overflow": 20, "pool_timeout": 2}
+
+
+class SchemaError(PluginError):
+    """The database's tables are not what this version needs; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Where a database stands: its revision, the newest one, and what is wrong in words."""
+
+    current: str
+    newest: str
+    problems: tuple[str, ...]
+
+    @property
+    def is_current(self) -> bool:
+        """Whether this program can work with it as it is."""
+        return not self.problems and self.current == self.newest
+
+
+def configure(app: Flask, url: str) -> None:
+    """Join ``app`` to the database at ``url``."""
+    is_sqlite = make_url(url).get_backend_name() == "sqlite"
+    options: dict[str, Any] = dict(_SQLITE if is_sqlite else _POSTGRESQL)
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
+    app.config["SQLALCHEMY_RECORD_QUERIES"] = False
+    db.init_app(app)
+    Migrate(app, db, directory=str(MIGRATIONS), render_as_batch=True)
+    with app.app_context():
+        prepare(db.engine)
+
+
+def upgrade(revision: str = "head") -> Schema:
+    """Bring the tables to ``revision``; waits its turn when another process does the same."""
+    before = check()
+    if before.problems:
+        raise SchemaError("\n".join(before.problems))
+    if before.current != before.newest or revision != "head":
+        _migrate(command.upgrade, revision)
+    return check()
+
+
+def downgrade(revision: str) -> Schema:
+    """Take the tables back to ``revision`` (``base`` for none, ``-1`` for one step)."""
+    _migrate(command.downgrade, revision)
+    return check()
+
+
+def _migrate(how: Any, revision: str) -> None:  # noqa: ANN401 - one of alembic's commands
+    """Run in one transaction: it either happened or it did not, on both databases."""
+    lock = write_lock(db.engine)
+    if lock is not None:
+        lock.acquire(None)
+    db.session.remove()
+    try:
+        with db.engine.connect() as connection:
+            _begin(connection)
+            config = make_config()
+            config.attributes["connection"] = connection
+            how(config, revision)
+            _end(connection)
+    finally:
+        if lock is not None:
+            lock.release()
+    _log.info("the database was migrated: %s", revision)
+
+
+def _begin(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        # Rebuilding a table drops the old one, which must not take its children with it. The
+        # switch has no effect inside a transaction, so it comes before our BEGIN.
+        cursor = connection.connection.cursor()
+        cursor.execute("PRAGMA foreign_keys=OFF")
+        cursor.close()
+        connection.execution_options(writes=True)
+        connection.begin()
+    else:
+        connection.begin()
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SET LOCAL lock_timeout = 0"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+
+
+def _end(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        broken = connection.execute(text("PRAGMA foreign_key_check")).all()
+        if broken:
+            raise SchemaError(f"the migration would leave {len(broken)} rows without their parent")
+    connection.commit()
+    connection.invalidate()  # its options were changed; nobody else should get it
+
+
+def check() -> Schema:
+    """Say where the database stands and, in words for the operator, what is wrong with it."""
+    script = ScriptDirectory.from_config(make_config())
+    newest = script.get_current_head() or ""
+    with db.engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_revision() or ""
+        tables = set(inspect(connection).get_table_names())
+    return Schema(current, newest, tuple(_problems(script, current, newest, tables)))
+
+
+def _problems(script: ScriptDirectory, current: str, newest: str, tables: set[str]) -> list[str]:
+    ours = set(db.metadata.tables)
+    known = {revision.revision for revision in script.walk_revisions()}
+    if current and current not in known:
+        return [
+            f"the database is at revision {current}, which this version does not know: it was"
+            " upgraded by a newer version. Run that version, or restore the backup made before."
+        ]
+    problems = []
+    if not current and tables & ours:
+        problems.append(
+            "the database has tables of ours but no revision: an upgrade was cut off, or it was"
+            " made by hand. Restore the backup made before and run `bridgehead db upgrade` again."
+        )
+    left_over = sorted(name for name in tables if name.startswith("_alembic_tmp_"))
+    if left_over:
+        problems.append(
+            f"an upgrade was cut off and left {', '.join(left_over)} behind. Restore the backup"
+            " made before and run `bridgehead db upgrade` again."
+        )
+    if current == newest and (missing := sorted(ours - tables)):
+        problems.append(
+            f"the database says it is up to date but lacks {', '.join(missing)}: an upgrade was"
+            " cut off. Restore the backup made before and run `bridgehead db upgrade` again."
+        )
+    return problems
+
+
+def make_config() -> Config:
+    """Return alembic's configuration for the current app."""
+    config: Config = current_app.extensions["migrate"].migrate.get_config()
+    return config
+
+
+def is_postgresql(engine: Engine) -> bool:
+    """Tell whether this is the scale-out database."""
+    return engine.dialect.name == "postgresql"

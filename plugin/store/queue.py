@@ -1,0 +1,359 @@
+"""The queue: wishes become jobs, workers take them in batches, outcomes are written back.
+
+Everything happens inside :func:`plugin.store.base.writing`. A job is due, parked or dead; while
+somebody works on it, it is also leased. A worker that dies needs no clean-up: its leases run out.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    and_,
+    case,
+    delete,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session, aliased
+
+from plugin.domain.errors import PluginError
+from plugin.store.base import writing
+from plugin.store.upsert import Insert, insert_into
+from plugin.store.work import Job, JobState
+
+_takings = itertools.count(1)
+_CHUNK = 500
+
+
+class LostLeaseError(PluginError):
+    """The lease ran out and another worker took the job over: stop, nothing we did counts."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Lease:
+    """What one taking by one worker holds, and until when; shared by all its claims."""
+
+    token: str
+    lane: str
+    length: timedelta
+    until: datetime
+    clock: Callable[[], datetime] = field(default=_utc_now, repr=False)
+
+
+@dataclass(slots=True)
+class Claim:
+    """A job that this worker holds for the length of its lease.
+
+    ``heard`` says whether finishing it proves that the connection's remote lets us in; a handler
+    that ends without having asked the remote sets it to False.
+    """
+
+    id: int
+    kind: str
+    subject: str
+    lane: str
+    connection_id: int | None
+    attempts: int
+    failures: int
+    first_failed_at: datetime | None
+    lease: Lease
+    heard: bool = True
+
+    def renew(self) -> None:
+        """Extend the lease of this taking; LostLeaseError when another worker took over.
+
+        Call it as often as you like: it writes only when a third of the lease is used up.
+        """
+        lease = self.lease
+        now = lease.clock()
+        if lease.until - now > lease.length * 2 / 3:
+            return
+        with writing() as session:
+            ours = and_(Job.lane == lease.lane, Job.leased_until.is_not(None))
+            ours = and_(ours, Job.leased_by == lease.token)
+            _update(session, ours, leased_until=now + lease.length)
+            holder = session.scalar(select(Job.leased_by).where(Job.id == self.id))
+        if holder != lease.token:
+            raise LostLeaseError(f"job {self.id} was taken over by another worker")
+        lease.until = now + lease.length
+
+
+_CLAIMED = (
+    Job.id,
+    Job.kind,
+    Job.subject,
+    Job.lane,
+    Job.connection_id,
+    Job.attempts,
+    Job.failures,
+    Job.first_failed_at,
+)
+
+
+def enqueue(
+    session: Session,
+    kind: str,
+    subject: str,
+    lane: str,
+    *,
+    now: datetime,
+    connection_id: int | None = None,
+    due_at: datetime | None = None,
+    revive: bool = False,
+) -> None:
+    """Wish for ``kind`` of work on ``subject``, in the transaction of its cause.
+
+    Is it being worked just now, it is done once more afterwards. Does it wait already, the earlier
+    moment wins, except that a job waiting after a failure keeps its distance. Parked and dead jobs
+    come back only with ``revive``, which is for a person's explicit wish and forgets failures.
+    """
+    enqueue_many(
+        session,
+        kind,
+        [subject],
+        lane,
+        now=now,
+        connection_id=connection_id,
+        due_at=due_at,
+        revive=revive,
+    )
+
+
+def enqueue_many(
+    session: Session,
+    kind: str,
+    subjects: Iterable[str],
+    lane: str,
+    *,
+    now: datetime,
+    connection_id: int | None = None,
+    due_at: datetime | None = None,
+    revive: bool = False,
+) -> None:
+    """Wish for the same kind of work on many subjects; see :func:`enqueue`."""
+    common = {
+        "kind": kind,
+        "lane": lane,
+        "connection_id": connection_id,
+        "due_at": due_at or now,
+        "created_at": now,
+    }
+    # Sorted, so that two transactions lock the same rows in the same order.
+    rows = [{**common, "subject": subject} for subject in sorted(set(subjects))]
+    if rows:
+        session.execute(wish(session, revive=revive), rows)
+
+
+def wish(session: Session, *, revive: bool = False) -> Insert:
+    """Return the statement behind :func:`enqueue`, for callers that bring their own rows."""
+    statement = insert_into(session, Job)
+    due_at = statement.excluded.due_at
+    earlier = due_at < Job.due_at
+    sooner = (
+        or_(Job.state != JobState.DUE, earlier)
+        if revive
+        else and_(Job.state == JobState.DUE, Job.failures == 0, earlier)
+    )
+    changes: dict[str, Any] = {
+        # However long ago the lease ran out: its holder may still come and delete the row.
+        "again": or_(Job.again, Job.leased_until.is_not(None)),
+        "due_at": case((sooner, due_at), else_=Job.due_at),
+    }
+    if revive:
+        changes |= {"state": JobState.DUE, "failures": 0, "first_failed_at": None, "problem": ""}
+    return statement.on_conflict_do_update(index_elements=["kind", "subject"], set_=changes)
+
+
+def take(
+    lane: str,
+    *,
+    now: datetime,
+    lease: timedelta,
+    worker: str,
+    limit: int,
+    clock: Callable[[], datetime] = _utc_now,
+) -> list[Claim]:
+    """Take up to ``limit`` due jobs of a lane, oldest first; none while somebody holds the lane."""
+    held = Lease(f"{worker}/{next(_takings)}", lane, lease, now + lease, clock)
+    with writing() as session:
+        _hold_lane(session, lane)
+        rows = session.execute(
+            update(Job)
+            .where(Job.id.in_(_takeable(lane, now).limit(limit)))
+            .values(
+                leased_until=held.until,
+                leased_by=held.token,
+                attempts=Job.attempts + 1,
+                again=False,
+            )
+            .returning(*_CLAIMED, Job.due_at)
+            .execution_options(synchronize_session=False)
+        ).all()
+    rows = sorted(rows, key=lambda row: (row.due_at, row.id))
+    return [_claim(row, held) for row in rows]
+
+
+def _claim(row: Any, lease: Lease) -> Claim:  # noqa: ANN401 - a row of _CLAIMED
+    return Claim(
+        id=row.id,
+        kind=row.kind,
+        subject=row.subject,
+        lane=row.lane,
+        connection_id=row.connection_id,
+        attempts=row.attempts,
+        failures=row.failures,
+        first_failed_at=row.first_failed_at,
+        lease=lease,
+    )
+
+
+def _hold_lane(session: Session, lane: str) -> None:
+    """Let two workers look at a lane one after the other (SQLite's writers always do)."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(lane, 0))))
+
+
+def _takeable(lane: str, now: datetime) -> Any:  # noqa: ANN401 - a select of one column
+    held = aliased(Job)
+    return (
+        select(Job.id)
+        .where(Job.state == JobState.DUE, Job.lane == lane, Job.due_at <= now)
+        .where(~exists().where(held.lane == lane, held.leased_until > now))
+        .order_by(Job.due_at, Job.id)
+    )
+
+
+def due_lanes(session: Session, now: datetime, limit: int = 1000) -> list[str]:
+    """Return lanes with a due job and no living lease.
+
+    Walks from lane to lane through the index instead of over every waiting job: it runs many
+    times a second beside a backlog of any length.
+    """
+    first = select(func.min(Job.lane).label("lane")).where(Job.state == JobState.DUE)
+    lanes = first.cte("lanes", recursive=True)
+    following = select(func.min(Job.lane)).where(Job.state == JobState.DUE, Job.lane > lanes.c.lane)
+    lanes = lanes.union_all(
+        select(following.correlate(lanes).scalar_subquery()).where(lanes.c.lane.is_not(None))
+    )
+    held = aliased(Job)
+    found = session.scalars(
+        select(lanes.c.lane)
+        .where(lanes.c.lane.is_not(None))
+        .where(
+            exists().where(Job.state == JobState.DUE, Job.lane == lanes.c.lane, Job.due_at <= now)
+        )
+        .where(~exists().where(held.lane == lanes.c.lane, held.leased_until > now))
+        .limit(limit)
+    )
+    return list(found)
+
+
+def _own(claims: Sequence[Claim]) -> ColumnElement[bool]:
+    """Match the jobs of one taking that are still ours."""
+    return and_(Job.id.in_([claim.id for claim in claims]), Job.leased_by == claims[0].lease.token)
+
+
+def finish(session: Session, claims: Sequence[Claim], now: datetime) -> int:
+    """Delete finished jobs of one taking; those wished for again meanwhile become due.
+
+    Returns how many were still ours.
+    """
+    ours = 0
+    for start in range(0, len(claims), _CHUNK):
+        own = _own(claims[start : start + _CHUNK])
+        # In this order: what an update made due again must not be deleted.
+        deleted = session.execute(delete(Job).where(own, Job.again == false()))
+        ours += cast("CursorResult[Any]", deleted).rowcount
+        ours += _update(session, and_(own, Job.again), due_at=now, **_FRESH, **_FREE)
+    return ours
+
+
+_FREE: dict[str, Any] = {"leased_until": None, "leased_by": None, "again": False}
+_FRESH: dict[str, Any] = {"failures": 0, "first_failed_at": None, "problem": ""}
+
+
+def _update(session: Session, where: ColumnElement[bool], **values: Any) -> int:
+    changed = session.execute(
+        update(Job).where(where).values(**values).execution_options(synchronize_session=False)
+    )
+    return cast("CursorResult[Any]", changed).rowcount
+
+
+def repeat(session: Session, claim: Claim, due_at: datetime, now: datetime) -> bool:
+    """Make a job that went well due again at ``due_at``, or now when it was wished for meanwhile.
+
+    False when another worker took over.
+    """
+    due = case((Job.again, now), else_=due_at)
+    return _update(session, _own([claim]), due_at=due, **_FRESH, **_FREE) > 0
+
+
+def put_back(
+    session: Session,
+    claim: Claim,
+    due_at: datetime,
+    *,
+    problem: str,
+    failures: int,
+    first_failed_at: datetime | None,
+) -> bool:
+    """Make a job that failed due again; False when another worker took over."""
+    return (
+        _update(
+            session,
+            _own([claim]),
+            due_at=due_at,
+            problem=problem,
+            failures=failures,
+            first_failed_at=first_failed_at,
+            **_FREE,
+        )
+        > 0
+    )
+
+
+def shelve(session: Session, claim: Claim, state: JobState, problem: str) -> bool:
+    """Park a job or declare it dead; False when another worker took over."""
+    return _update(session, _own([claim]), state=state, problem=problem, **_FREE) > 0
+
+
+def release(session: Session, claims: Sequence[Claim]) -> None:
+    """Give back jobs that were taken but not begun, as if they had never been taken."""
+    for start in range(0, len(claims), _CHUNK):
+        own = _own(claims[start : start + _CHUNK])
+        _update(session, own, attempts=Job.attempts - 1, **_FREE)
+
+
+def postpone(session: Session, lane: str, connection_id: int, until: datetime) -> None:
+    """Let a connection's due work in a lane wait, without counting it as a failure."""
+    waiting = and_(Job.state == JobState.DUE, Job.leased_until.is_(None), Job.due_at < until)
+    here = and_(Job.lane == lane, Job.connection_id == connection_id)
+    _update(session, and_(waiting, here), due_at=until)
+
+
+def park_connection(session: Session, connection_id: int, problem: str) -> int:
+    """Park all work of a connection that nobody is doing just now; how much there was."""
+    idle = and_(Job.state == JobState.DUE, Job.leased_until.is_(None))
+    theirs = Job.connection_id == connection_id
+    return _update(session, and_(theirs, idle), state=JobState.PARKED, problem=problem)
+
+
+def wake_parked(session: Session, connection_id: int, now: datetime) -> list[str]:
+    """Make a connection's parked work due; returns the lanes to wake after the commit."""
+    parked = and_(Job.connection_id == connection_id, Job.state == JobState.PARKED)
+    lanes = list(session.scalars(select(Job.lane).where(parked).distinct()))
+    _update(session, parked, state=JobState.DUE, due_at=now, **_FRESH)
+    return lanes

@@ -1,0 +1,5 @@
+"""Kaspersky's back ends: Security Center on the customer's own server."""
+
+from plugin.vendors.kaspersky.center import SecurityCenter
+
+ADAPTERS = (SecurityCenter,)

@@ -1,0 +1,111 @@
+"""Reading events on from where the last reading stopped."""
+
+import json
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from plugin.domain.errors import AnswerError
+from plugin.domain.model import Detection, Page
+from plugin.vendors.kaspersky import center_wire as wire
+from plugin.vendors.kaspersky.center_found import EVENTS, LIFETIME, Found
+from plugin.vendors.kaspersky.center_session import Server, Sessions
+from plugin.vendors.kaspersky.center_words import TITLE
+
+LATE = timedelta(days=7)
+"""How far back every reading looks again. A device that was away hands in its events with the time
+they rose, but they get new numbers then; only what is older than this on arrival is missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far events were read: the highest number, and when that was by their own time."""
+
+    number: int = 0
+    at: datetime | None = None
+    incident: int = 0
+
+    def text(self) -> str:
+        """Return the place as a cursor."""
+        at = self.at.isoformat() if self.at else ""
+        return json.dumps({"event": self.number, "at": at, "incident": self.incident})
+
+    @classmethod
+    def read(cls, cursor: str | None) -> "Place":
+        """Return the place a cursor stands for; AnswerError when it is none of ours."""
+        if not cursor:
+            return cls()
+        try:
+            said = json.loads(cursor)
+            at = datetime.fromisoformat(said["at"]) if said["at"] else None
+            return cls(int(said["event"]), at, int(said["incident"]))
+        except (ValueError, TypeError, KeyError):
+            raise AnswerError(TITLE, "was left at a place we cannot read", code="cursor") from None
+
+
+class EventWalk:
+    """One reading of a workspace's events, oldest number first.
+
+    It remembers its place, so that it can be begun again when the server drops what it found.
+    """
+
+    def __init__(self, sessions: Sessions, workspace: tuple[str, Server], place: Place) -> None:
+        """Read on from ``place`` in a workspace (its id and where it is)."""
+        self._sessions, self._place = sessions, place
+        self._workspace_id, self._server = workspace
+
+    def pages(self, since: datetime, now: datetime, size: int) -> Iterator[Page[Detection]]:
+        """Yield what came after the place and rose not before ``since``."""
+        least = self._least(since)
+        with Found(self._sessions, self._server, EVENTS, _search(least)) as found:
+            for rows, _ in found.parts(size, self._first_new(found)):
+                yield self._page(rows, since, now)
+
+    def _least(self, since: datetime) -> datetime:
+        if self._place.at is None:
+            return since
+        return max(since, self._place.at - LATE)
+
+    def _first_new(self, found: Found) -> int:
+        """Return the position of the first event with a number above our place."""
+        return bisect_right(_Numbers(found), self._place.number) if self._place.number else 0
+
+    def _page(self, rows: object, since: datetime, now: datetime) -> Page[Detection]:
+        known = self._place.number
+        new = [each for each in wire.detections(rows, self._workspace_id) if each.sequence > known]
+        if new:
+            highest = max(each.sequence for each in new)
+            # A device whose clock runs ahead must not make us wait until its time has come.
+            risen = min(now, max(each.occurred_at for each in new))
+            at = max(risen, self._place.at) if self._place.at else risen
+            self._place = replace(self._place, number=highest, at=at)
+        # Never complete: the server deletes old events, and that must not look like a cure.
+        return Page(tuple(each for each in new if each.occurred_at >= since), self._place.text())
+
+
+class _Numbers(Sequence[int]):
+    """The numbers of found events by position, each read when it is looked at."""
+
+    def __init__(self, found: Found) -> None:
+        self._found = found
+
+    def __len__(self) -> int:
+        return self._found.count
+
+    def __getitem__(self, position: int) -> int:  # type: ignore[override]
+        rows = self._found.part(position, 1)
+        if not rows:
+            raise AnswerError(TITLE, "answered a search that ends before its end", code="shape")
+        return wire.detections(rows[:1], "")[0].sequence
+
+
+def _search(least: datetime) -> tuple[str, dict[str, object]]:
+    """Return the search for events from ``least`` on (whole seconds: that is the wire's grain)."""
+    arguments: dict[str, object] = {
+        "pFilter": {"KLEVP_EVENT_RISE_TIME_LEAST": least.astimezone(UTC).replace(microsecond=0)},
+        "vecFieldsToReturn": wire.attributes(wire.EventWire),
+        "vecFieldsToOrder": [{"Name": "event_db_id", "Asc": True}],
+        "lifetimeSec": LIFETIME,
+    }
+    return "EventProcessingFactory.CreateEventProcessing2", arguments

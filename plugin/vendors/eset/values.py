@@ -16,24 +16,25 @@ _SAME_CATEGORY = {"correlation_rule": "edr_rule"}
 _NO_WORD = re.compile(r"[^a-z0-9]+")
 _WORD_LENGTH = 55
 
+Deeply = Mapping[str, tuple[str, ...]]
+
 INCIDENT = "incident:"
 """What begins the id of a detection that is an incident."""
 
 
 def device_from(row: Mapping[str, Any], workspace_id: str, today: date) -> Device:
     """Return a parsed device as ours."""
-    product, version = _product(row["components"] or ())
-    hardware = row["hardware"] or ()
-    serials = ((each["bios"] or {}).get("serial", "") for each in hardware)
-    adapters = (each for profile in hardware for each in profile["adapters"] or ())
+    product, version = _product(row["components"] or {})
+    hardware = row["hardware"] or {}
+    macs = map(_mac, hardware.get("macs", ()))
     return Device(
         id=row["id"],
         workspace_id=workspace_id,
         name=row["name"][:300],
         device_class=_device_class(row),
         operating_system=_system(row)[:200],
-        serial=next((serial for serial in serials if serial), "")[:120],
-        macs=tuple(dict.fromkeys(filter(None, (_mac(each["mac"]) for each in adapters)))),
+        serial=_first(hardware, "serials")[:120],
+        macs=tuple(dict.fromkeys(filter(None, macs))),
         fqdn=row["name"][:300] if "." in row["name"] else "",
         address=(row["local_address"] or row["public_address"])[:100],
         protection=row["protection"],
@@ -52,8 +53,11 @@ def _mac(text: str) -> str:
 
 
 def _system(row: Mapping[str, Any]) -> str:
-    system: Mapping[str, str] = row["system"] or {}
-    return system.get("name", "")
+    return _first(row["system"] or {}, "names")
+
+
+def _first(found: Deeply, word: str) -> str:
+    return next(iter(found.get(word, ())), "")
 
 
 def _device_class(row: Mapping[str, Any]) -> DeviceClass:
@@ -70,12 +74,12 @@ def _device_class(row: Mapping[str, Any]) -> DeviceClass:
     return DeviceClass.WORKSTATION if usual else DeviceClass.OTHER
 
 
-def _product(components: Any) -> tuple[str, str]:  # noqa: ANN401 - parsed rows
+def _product(components: Deeply) -> tuple[str, str]:
     """Return the protecting product and its version; the agent beside it protects nothing."""
-    for each in components:
-        name = each["name"]
+    names, versions = components.get("names", ()), components.get("versions", ())
+    for place, name in enumerate(names):
         if name.upper().startswith("ESET") and "agent" not in name.lower():
-            return name, (each["version"] or {}).get("name", "")
+            return name, versions[place] if len(versions) == len(names) else ""
     return "", ""
 
 
@@ -83,17 +87,19 @@ def _conditions(row: Mapping[str, Any], today: date) -> tuple[str, ...]:
     found = [_CONDITIONS[row["protection"]]] if row["protection"] in _CONDITIONS else []
     if row["enrolment"] == "DEVICE_ENROLLMENT_STATUS_FAILED":
         found.append("enrolment_failed")
-    days = [_day(each["until"] or {}) for each in row["activations"] or ()]
-    if days and all(day is not None and day < today for day in days):
+    days = _days(row["activations"] or {})
+    if days and max(days) < today:
         found.append("licence_expired")
     return tuple(found)
 
 
-def _day(row: Mapping[str, int]) -> date | None:
+def _days(until: Deeply) -> list[date]:
+    """Return until when products are activated; nothing when a number of some date is missing."""
+    parts = tuple(until.get(name, ()) for name in ("years", "months", "days"))
     try:
-        return date(row.get("year", 0), row.get("month", 0), row.get("day", 0))
+        return [date(int(y), int(m), int(d)) for y, m, d in zip(*parts, strict=True)]
     except (ValueError, OverflowError):
-        return None
+        return []
 
 
 def device_of(row: Mapping[str, Any]) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from marshmallow import ValidationError, fields, validate
 
 from plugin.domain.model import ActionState, DeviceClass, Protection, Severity
 from plugin.edge.wire import Instant, Text, Wire, Word
+from plugin.vendors.eset.deep import Deep
 
 # -- words -----------------------------------------------------------------------------------
 
@@ -126,58 +127,6 @@ class MemberPageWire(PageWire):
     rows = _listed(MemberWire, "devices")
 
 
-class VersionWire(Wire):
-    """A version."""
-
-    name = Text()
-
-
-class SystemWire(Wire):
-    """An operating system."""
-
-    name = Text(data_key="displayName")
-
-
-class ComponentWire(Wire):
-    """An installed ESET product."""
-
-    name = Text(data_key="displayName")
-    version = _inner(VersionWire, "version")
-
-
-class BiosWire(Wire):
-    """A device's firmware."""
-
-    serial = Text(data_key="serialNumber")
-
-
-class AdapterWire(Wire):
-    """A network adapter."""
-
-    mac = Text(data_key="macAddress")
-
-
-class HardwareWire(Wire):
-    """A device's hardware."""
-
-    bios = _inner(BiosWire, "bios")
-    adapters = _listed(AdapterWire, "networkAdapters")
-
-
-class DayWire(Wire):
-    """A day in three numbers."""
-
-    year = fields.Integer(load_default=0)
-    month = fields.Integer(load_default=0)
-    day = fields.Integer(load_default=0)
-
-
-class ActivationWire(Wire):
-    """A product that is activated on a device, and until when."""
-
-    until = _inner(DayWire, "validityDate")
-
-
 class DeviceWire(Wire):
     """A managed device."""
 
@@ -186,15 +135,22 @@ class DeviceWire(Wire):
     group = Text(data_key="parentGroupUuid")
     device_class = Word(DEVICE_CLASSES, None, data_key="deviceType")
     mobile = fields.Boolean(data_key="isMobile", load_default=False, allow_none=True)
-    system = _inner(SystemWire, "operatingSystem")
+    system = Deep("operatingSystem", names="displayName")
     protection = Word(PROTECTIONS, Protection.UNKNOWN, data_key="functionalityStatus")
     enrolment = Text(data_key="enrollmentStatus")
     seen_at = Instant(data_key="lastSyncTime")
     local_address = Text(data_key="primaryLocalIpAddress")
     public_address = Text(data_key="publicIpAddress")
-    hardware = _listed(HardwareWire, "hardwareProfiles")
-    components = _listed(ComponentWire, "deployedComponents")
-    activations = _listed(ActivationWire, "activeProducts")
+    hardware = Deep(
+        "hardwareProfiles", serials="bios.serialNumber", macs="networkAdapters.macAddress"
+    )
+    components = Deep("deployedComponents", names="displayName", versions="version.name")
+    activations = Deep(
+        "activeProducts",
+        years="validityDate.year",
+        months="validityDate.month",
+        days="validityDate.day",
+    )
 
 
 class DevicePageWire(PageWire):

@@ -5,7 +5,7 @@ from sqlalchemy import select
 from plugin.domain.errors import RuleError
 from plugin.runtime import Runtime
 from plugin.sandbox.emulators import EMULATORS
-from plugin.services import connections, integrations, mirror
+from plugin.services import connections, integrations, mapping, mirror
 from plugin.services.journal import SYSTEM
 from plugin.store.base import db, writing
 from plugin.store.integrations import Connection, Integration, Preference
@@ -81,7 +81,7 @@ def _map_by_name(runtime: Runtime, integration: Integration) -> None:
         if company_id is None:
             continue
         try:
-            integrations.map_company(runtime, SYSTEM, integration, workspace_id, company_id)
+            mapping.map_company(runtime, SYSTEM, integration, workspace_id, company_id)
         except RuleError:
             continue  # two clients of one name: left for a person, as in life
     integrations.choose_workspaces(runtime, SYSTEM, integration, [each for each, _ in rows])

@@ -9,7 +9,7 @@ class Deep(fields.Field[dict[str, tuple[str, ...]]]):
     """What lies deep inside a member, by dotted paths that walk through lists on the way.
 
     A fleet's listing is read every few minutes, and a schema for every level of it would take
-    three times as long. Nothing (null) on the way ends a path; another shape is a misfit.
+    about twice as long. Nothing (null) on the way ends a path; another shape is a misfit.
     """
 
     default_error_messages = {"invalid": "Not the promised shape."}

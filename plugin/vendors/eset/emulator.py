@@ -11,7 +11,7 @@ from werkzeug.wrappers import Request, Response
 
 from plugin.edge.contract import Contract
 from plugin.edge.emulator import Happening
-from plugin.edge.world import World
+from plugin.edge.world import SIZES, World
 from plugin.vendors.eset.emulator_connect import EsetConnectEmulator
 from plugin.vendors.eset.emulator_estate import company_group
 from plugin.vendors.eset.emulator_licensing import customer_id
@@ -39,15 +39,19 @@ class EsetEmulator(EsetConnectEmulator, EsetMspEmulator):
         return request.host == MSP_HOST or request.path.startswith("/api/")
 
     def populate(self, world: World) -> None:
-        """Fill both, and note which group belongs to which customer."""
+        """Fill both, and note the clients for the pairs of their groups and customers."""
         EsetConnectEmulator.populate(self, world)
         EsetMspEmulator.populate(self, world)
         for client in world.clients:
-            self.table("pairs")[company_group(client)] = {"customer": customer_id(client)}
+            self.table("clients")[str(client.number)] = {"name": client.name}
 
     def connection_settings(self) -> dict[str, str]:
-        """Return both slots, with the pairs of group and customer as a person confirmed them."""
-        pairs = (f"{group}={kept['customer']}" for group, kept in self.table("pairs").items())
+        """Return both slots, with the pairs of group and customer as a person confirmed them.
+
+        An emulator that is still empty answers for a world of the small size.
+        """
+        numbers = [int(each) for each in self.table("clients")] or range(1, SIZES["small"][0] + 1)
+        pairs = (f"{company_group(number)}={customer_id(number)}" for number in numbers)
         return {
             **EsetConnectEmulator.connection_settings(self),
             **EsetMspEmulator.connection_settings(self),

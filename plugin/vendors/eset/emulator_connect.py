@@ -1,6 +1,7 @@
 """EsetConnectEmulator: a stand-in for ESET Connect and the PROTECT instance behind it."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from plugin.edge.emulator import Happening
@@ -12,7 +13,6 @@ from plugin.vendors.eset.emulator_estate import (
     identify,
 )
 from plugin.vendors.eset.emulator_findings import FindingRoutes
-from plugin.vendors.eset.emulator_switches import wanted
 from plugin.vendors.eset.emulator_tasks import TaskRoutes
 
 EMAIL, PASSWORD = "api@bridgehead.example", "Pr0tect-sandbox"
@@ -59,6 +59,18 @@ class EsetConnectEmulator(FindingRoutes, TaskRoutes):
                     "problems": 1,
                 }
         self._fill_dynamic(list(devices))
+        self._fill_findings(world)
+
+    def _fill_findings(self, world: World) -> None:
+        """Let every client have had a detection or two in the days before, some an incident."""
+        for client in world.clients:
+            for number in range(min(len(client.machines), 1 + client.number % 2)):
+                hours = 5 * client.number % 140 + number + 1
+                at = (world.started_at - timedelta(hours=hours)).isoformat()
+                device = identify("device", client.machines[number].number)
+                self._detect({"device": device, "at": at})
+                if client.number % 4 == 0 and number == 0:
+                    self._open_incident({"device": device, "at": at})
 
     def _fill_dynamic(self, devices: list[str]) -> None:
         table = self.table("devices")
@@ -81,7 +93,7 @@ class EsetConnectEmulator(FindingRoutes, TaskRoutes):
         """Play ``detection``, ``incident``, ``device-status``, ``device-added``, group changes.
 
         ``workspace``, ``device`` and ``group`` are ids or names; without them a new device each
-        time. ``vendor`` keeps a happening to one vendor.
+        time.
         """
         if happening.what == "switch" and happening.details.get("name") in self.switches:
             return self.turn(happening)
@@ -94,17 +106,16 @@ class EsetConnectEmulator(FindingRoutes, TaskRoutes):
             "group-left": self._leave,
         }
         player = players.get(happening.what)
-        if player is None or not wanted(happening, happening.what, self.kind):
-            return None
-        return player(dict(happening.details))
+        return player(dict(happening.details)) if player else None
 
     def _detect(self, details: Record) -> Record | None:
-        device = self._pick_device(details)
+        number = len(self.table("detections"))
+        category, kind, severity, title, outcome = self._finding(number, details)
+        device = self._pick_device(details, skip=self._had(category, kind)) or self._pick_device(
+            details
+        )
         if device is None:
             return None
-        number = len(self.table("detections"))
-        shifted = number + number // len(self.estate.device_ids)
-        category, kind, severity, title, outcome = self._finding(shifted, details)
         identifier = identify("detection", number)
         self.table("detections")[identifier] = {
             "list": details.get("list", "v1"),
@@ -123,6 +134,11 @@ class EsetConnectEmulator(FindingRoutes, TaskRoutes):
             "text": "Event occurred on a file modified by explorer.exe.",
         }
         return {"what": "detection", "id": identifier, "device": device, "title": title}
+
+    def _had(self, category: str, kind: str) -> set[str]:
+        """Return the devices that have had such a finding."""
+        found = self.table("detections").values()
+        return {r["device"] for r in found if (r["category"], r["type"]) == (category, kind)}
 
     def _finding(self, number: int, details: Record) -> tuple[str, str, str, str, str]:
         """Return the finding a condition names, or the next one."""
@@ -221,6 +237,8 @@ class EsetConnectEmulator(FindingRoutes, TaskRoutes):
         """Return the device that is meant, or the next one nothing has happened to."""
         devices, named = self.table("devices"), details.get("device")
         ids = self._in_workspace(details) if pool is None else pool
+        if named in devices and pool is None and "workspace" not in details:
+            return str(named)
         if named:
             return next((k for k in ids if named in {k, devices[k]["name"]}), None)
         passed = set(skip)

@@ -37,7 +37,7 @@ def groups_of(world: World) -> Iterator[tuple[str, Record]]:
     yield identify("group", LOST), group(LOST, root)
     yield msp, group(MSP, root, linked="MSP")
     for client in world.clients:
-        company = company_group(client)
+        company = company_group(client.number)
         yield company, group(client.name, msp, linked="COMPANY")
         if len(client.machines) >= 5:
             yield server_group(client), group("Servers", company)
@@ -54,9 +54,9 @@ def group(
     return {"name": name, "parent": parent, "linked": linked, "dynamic": dynamic}
 
 
-def company_group(client: Client) -> str:
+def company_group(number: int) -> str:
     """Return the id of a client's group."""
-    return identify("company group", client.number)
+    return identify("company group", number)
 
 
 def server_group(client: Client) -> str:
@@ -71,7 +71,7 @@ def device_of(client: Client, machine: Machine, seen: str) -> tuple[str, Record]
     whole_name = machine.name.lower() + "." + client.domain
     return identify("device", machine.number), {
         "name": whole_name if machine.number % 5 == 0 else machine.name,
-        "group": server_group(client) if deep else company_group(client),
+        "group": server_group(client) if deep else company_group(client.number),
         "type": _TYPES.get(machine.device_class, "UNSPECIFIED"),
         "system": machine.operating_system,
         "serial": "" if machine.number % 11 == 0 else machine.serial,

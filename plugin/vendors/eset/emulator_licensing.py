@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
-from plugin.edge.world import Client, World
+from plugin.edge.world import World
 from plugin.vendors.eset.emulator_estate import identify
 
 Record = dict[str, Any]
@@ -25,12 +25,12 @@ def companies_of(world: World) -> Iterator[tuple[str, Record]]:
     yield msp, company("Bridgehead MSP", "", MSP_TYPE, "office@bridgehead.example", "")
     for client in world.clients:
         record = company(client.name, msp, CUSTOMER_TYPE, f"it@{client.domain}", client.short)
-        yield customer_id(client), record
+        yield customer_id(client.number), record
 
 
-def customer_id(client: Client) -> str:
+def customer_id(number: int) -> str:
     """Return the id of a client's company."""
-    return identify("customer", client.number)
+    return identify("customer", number)
 
 
 def company(name: str, parent: str, kind: int, email: str, custom: str) -> Record:
@@ -44,15 +44,15 @@ def licences_of(world: World) -> Iterator[tuple[str, Record]]:
     for client in world.clients:
         used, place = len(client.machines), client.number * 4
         advanced = ("1112", "ESET PROTECT Advanced")
-        main = licence(customer_id(client), advanced, since, (client.seats, used))
+        main = licence(customer_id(client.number), advanced, since, (client.seats, used))
         yield public_key(place), {**main, "state": SUSPENDED if client.number % 13 == 0 else NORMAL}
         if client.number % 2 == 0:
             office = ("870", "ESET Cloud Office Security")
             counts = (client.seats, max(0, used - 1))
-            yield public_key(place + 1), licence(customer_id(client), office, since, counts)
+            yield public_key(place + 1), licence(customer_id(client.number), office, since, counts)
         if client.number % 4 == 1:
             elite = ("1130", "ESET PROTECT Elite")
-            trial = licence(customer_id(client), elite, since, (5, 1))
+            trial = licence(customer_id(client.number), elite, since, (5, 1))
             yield public_key(place + 2), {**trial, "type": TRIAL}
 
 

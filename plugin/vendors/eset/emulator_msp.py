@@ -11,7 +11,6 @@ from plugin.edge.world import World
 from plugin.vendors.eset import emulator_licensing as licensing
 from plugin.vendors.eset.emulator_estate import identify
 from plugin.vendors.eset.emulator_msp_gate import PASSWORD, USER, MspGate, body_of, cut
-from plugin.vendors.eset.emulator_switches import wanted
 
 Record = dict[str, Any]
 
@@ -239,7 +238,7 @@ class EsetMspEmulator(MspGate):
         """
         if happening.what == "switch" and happening.details.get("name") in self.switches:
             return self.turn(happening)
-        if not wanted(happening, "seat-change", self.kind):
+        if happening.what != "seat-change":
             return None
         details, names = dict(happening.details), self.table("msp_companies")
         who = details.get("customer", details.get("workspace"))

@@ -23,8 +23,9 @@ class Switched(Emulator):
         name = str(happening.details["name"])
         if name not in self.switches:
             raise ValueError(f"{self.kind} has no switch {name!r}")
-        self.table("switches")[name] = {"value": happening.details["value"]}
-        return {"what": "switch", "name": name, "value": happening.details["value"]}
+        value = _like(self.switches[name], happening.details["value"])
+        self.table("switches")[name] = {"value": value}
+        return {"what": "switch", "name": name, "value": value}
 
     @staticmethod
     def empty(status: int) -> Response:
@@ -32,6 +33,10 @@ class Switched(Emulator):
         return Response(b"", status, mimetype="application/json")
 
 
-def wanted(happening: Happening, what: str, kind: str) -> bool:
-    """Tell whether something of this name happens, and not to another vendor only."""
-    return happening.what == what and happening.details.get("vendor", kind) == kind
+def _like(usual: Any, value: Any) -> Any:  # noqa: ANN401 - JSON values
+    """Return ``value`` in the type of the usual one; a web form sends nothing but texts."""
+    if not isinstance(value, str) or isinstance(usual, str):
+        return value
+    if isinstance(usual, bool):
+        return value.lower() in {"true", "1", "on", "yes"}
+    return int(value) if isinstance(usual, int) else [each for each in value.split(",") if each]

@@ -154,6 +154,8 @@ def _detection_ids(scope: Scope, ask: Ask) -> Select[int]:
     query = _of_workspaces(query, ask, DetectionRow.vendor_id, DetectionRow.workspace_id)
     if device_id := ask.text("device"):
         query = query.where(DetectionRow.device_id == device_id)
+    if place := ask.text("place"):
+        query = query.where(DetectionRow.workspace_id == place)
     if (vendor := ask.number("vendor")) is not None:
         query = query.where(DetectionRow.vendor_id == vendor)
     if severity := ask.text("severity"):
@@ -176,8 +178,8 @@ def _detection_lines(ids: Sequence[int]) -> dict[int, DetectionLine]:
 
 
 detections: Table[DetectionLine] = Table(_detection_ids, _detection_lines)
-"""Detections. Filters: ``severity``, ``workspace``, ``client``, ``device`` (the vendor's id),
-``vendor``. Sorts: ``time``."""
+"""Detections. Filters: ``severity``, ``workspace``, ``client``, ``device``,
+``place`` (a workspace) (the vendor's own ids), ``vendor``. Sorts: ``time``."""
 
 
 # -- licences ----------------------------------------------------------------------------------

@@ -136,6 +136,14 @@ companies: Table[CompanyRow] = Table(_company_ids, _company_rows)
 """The host's companies. Filters: ``host``, ``active``. Sorts: ``name``."""
 
 
+def companies_of(host_id: int) -> list[CompanyRow]:
+    """Return a host's active companies by name, all of them, for a person to choose from."""
+    query = select(CompanyRow).where(
+        CompanyRow.host_id == host_id, CompanyRow.gone_at.is_(None), CompanyRow.active
+    )
+    return list(db.session.scalars(query.order_by(CompanyRow.name, CompanyRow.id)))
+
+
 # -- mappings ----------------------------------------------------------------------------------
 
 

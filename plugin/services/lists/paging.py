@@ -110,7 +110,10 @@ class Table(Generic[Line]):
         return Listing(self._rows(numbers), total, ask.page, ask.page_size, exact)
 
     def walk(self, runtime: Runtime, ask: Ask) -> Iterator[Line]:
-        """Yield every row, up to the limit of an export, a few hundred in memory at a time."""
+        """Yield every row up to the limit of an export, a few hundred in memory at a time.
+
+        For exports only: the session forgets everything it holds, so that memory does not grow.
+        """
         most = runtime.settings.limits.keep.export_rows
         numbers = db.session.scalars(self.ids(scope_of(runtime), ask).limit(most)).all()
         for start in range(0, len(numbers), STEP):

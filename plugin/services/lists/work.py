@@ -59,6 +59,10 @@ def _ticket_ids(scope: Scope, ask: Ask) -> Select[int]:
         query = query.where(same)
     if device := ask.text("device"):
         query = query.where(TicketEntry.device_id == device)
+    if place := ask.text("place"):
+        query = query.where(TicketEntry.workspace_id == place)
+    if (vendor := ask.number("vendor")) is not None:
+        query = query.where(TicketEntry.vendor_id == vendor)
     if ask.q:
         query = query.where(
             contains(ask.q, TicketEntry.summary, TicketEntry.ticket_id, TicketEntry.key)
@@ -110,7 +114,8 @@ def _ticket_lines(ids: Sequence[int]) -> dict[int, TicketLine]:
 
 tickets: Table[TicketLine] = Table(_ticket_ids, _ticket_lines)
 """Tickets. Filters: ``state`` (waiting, open, closed, problem), ``integration``, ``company`` (id
-or part of its name), ``device``. Sorts: ``last``, ``first``, ``repeats``."""
+or part of its name), ``vendor``, ``place`` and ``device`` (the vendor's own ids). Sorts:
+``last``, ``first``, ``repeats``."""
 
 
 def _log_ids(_scope: Scope, ask: Ask) -> Select[int]:

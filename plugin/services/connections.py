@@ -277,6 +277,34 @@ def _wake(runtime: Runtime, connection: Connection) -> None:
 # -- checking ----------------------------------------------------------------------------------
 
 
+def rehearse(
+    runtime: Runtime,
+    kind: str,
+    name: str,
+    values: Mapping[str, str],
+    *,
+    saved: Connection | None = None,
+    allow_private: bool = False,
+) -> list[CheckStep]:
+    """Climb the ladder with values that are not saved; FormError names every field at fault.
+
+    With a ``saved`` connection its untouched secrets stand in, and nothing of it is changed.
+    """
+    old = runtime.opened(saved) if saved is not None else {}
+    shown, hidden = _sorted_out(runtime.adapter_class(kind), name, values, old)
+    _free_name(name, saved.id if saved is not None else None)
+    tried = Connection(
+        kind=kind,
+        name=name.strip(),
+        environment=saved.environment if saved is not None else "",
+        origin_override=saved.origin_override if saved is not None else None,
+        allow_private=allow_private,
+        settings=shown,
+    )
+    db.session.rollback()
+    return climb(runtime, tried, shown | hidden)
+
+
 def check(runtime: Runtime, connection: Connection) -> list[CheckStep]:
     """Climb the ladder of a saved connection and remember the outcome on it."""
     settings = runtime.opened(connection)

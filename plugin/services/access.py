@@ -227,10 +227,23 @@ def create_token(
     return token
 
 
+def find_token(token: str) -> ApiToken | None:
+    """Return the row of an API token, whatever its state."""
+    return db.session.scalar(select(ApiToken).where(ApiToken.digest == digest(token)))
+
+
+def revoke_token(runtime: Runtime, token_id: int, actor: str) -> None:
+    """Make an API token worthless at once; harmless when it is so already."""
+    with writing() as session:
+        found = session.get(ApiToken, token_id)
+        if found is not None and found.revoked_at is None:
+            found.revoked_at = runtime.now()
+            audit(runtime, session, actor, "token.revoke", found.name)
+
+
 def person_with_token(runtime: Runtime, token: str) -> Person | None:
     """Return who an API token stands for, or None when it is unknown, expired or revoked."""
-    found = db.session.scalar(select(ApiToken).where(ApiToken.digest == digest(token)))
-    now = runtime.now()
+    found, now = find_token(token), runtime.now()
     if found is None or found.revoked_at is not None:
         return None
     if found.expires_at is not None and found.expires_at <= now:

@@ -372,11 +372,16 @@ def climb(runtime: Runtime, connection: Connection, settings: Mapping[str, str])
 
 
 def _failed(adapter: Adapter, rung: str, error: EdgeError) -> CheckStep:
-    advice = adapter.advice(rung, error) or next(
+    advice = adapter.advice(rung, error) or advice_for(error)
+    return CheckStep(rung, Outcome.FAILED, error.message, advice.cause, advice.cure)
+
+
+def advice_for(error: EdgeError) -> Advice:
+    """Return cause and cure of a failed call, as far as its kind tells them."""
+    return next(
         (text for kind, text in _GUIDED.items() if isinstance(error, kind)),
         Advice("the remote answered something nobody promised", "check the address and version"),
     )
-    return CheckStep(rung, Outcome.FAILED, error.message, advice.cause, advice.cure)
 
 
 # -- removing ----------------------------------------------------------------------------------

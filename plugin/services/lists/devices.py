@@ -131,7 +131,7 @@ def _device_lines(ids: Sequence[int]) -> dict[int, DeviceLine]:
         .join(WorkspaceRow, _same_workspace(DeviceRow.vendor_id, DeviceRow.workspace_id))
         .where(DeviceRow.id.in_(ids))
     )
-    return {row.id: DeviceLine(row, owner) for row, owner in db.session.execute(query).tuples()}
+    return {row.id: DeviceLine(row, owner) for row, owner in db.session.execute(query)}
 
 
 def _same_workspace(
@@ -174,7 +174,7 @@ def _detection_lines(ids: Sequence[int]) -> dict[int, DetectionLine]:
         .outerjoin(WorkspaceRow, _same_workspace(DetectionRow.vendor_id, DetectionRow.workspace_id))
         .where(DetectionRow.id.in_(ids))
     )
-    return {row.id: DetectionLine(row, owner) for row, owner in db.session.execute(query).tuples()}
+    return {row.id: DetectionLine(row, owner) for row, owner in db.session.execute(query)}
 
 
 detections: Table[DetectionLine] = Table(_detection_ids, _detection_lines)
@@ -208,7 +208,7 @@ def _licence_lines(ids: Sequence[int]) -> dict[int, LicenceLine]:
         .outerjoin(WorkspaceRow, _same_workspace(LicenceRow.vendor_id, LicenceRow.workspace_id))
         .where(LicenceRow.id.in_(ids))
     )
-    return {row.id: LicenceLine(row, owner) for row, owner in db.session.execute(query).tuples()}
+    return {row.id: LicenceLine(row, owner) for row, owner in db.session.execute(query)}
 
 
 licences: Table[LicenceLine] = Table(_licence_ids, _licence_lines)

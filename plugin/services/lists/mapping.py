@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import aliased
 
+from plugin.runtime import Runtime
 from plugin.services.lists.paging import Ask, Table, by_id, contains, ordered
-from plugin.services.lists.scope import Scope
+from plugin.services.lists.scope import scope_of
 from plugin.store.base import db
 from plugin.store.integrations import CompanyMapping, Integration, WorkspaceLink
 from plugin.store.mirror import CompanyRow, WorkspaceRow
@@ -57,9 +58,9 @@ _WAYS = {
 }
 
 
-def _workspace_ids(scope: Scope, ask: Ask) -> Select[int]:
+def _workspace_ids(runtime: Runtime, ask: Ask) -> Select[int]:
     query = select(WorkspaceRow.id).where(
-        WorkspaceRow.gone_at.is_(None), *scope.of_vendors(WorkspaceRow.vendor_id)
+        WorkspaceRow.gone_at.is_(None), *scope_of(runtime).of_vendors(WorkspaceRow.vendor_id)
     )
     if (vendor := ask.number("vendor")) is not None:
         query = query.where(WorkspaceRow.vendor_id == vendor)
@@ -79,7 +80,7 @@ def _linked() -> ColumnElement[bool]:
     )
 
 
-def _workspace_rows(ids: Sequence[int]) -> dict[int, WorkspaceRow]:
+def _workspace_rows(_runtime: Runtime, ids: Sequence[int]) -> dict[int, WorkspaceRow]:
     return by_id(db.session.scalars(select(WorkspaceRow).where(WorkspaceRow.id.in_(ids))).all())
 
 
@@ -101,7 +102,7 @@ def workspace_choices(integration: Integration, q: str = "") -> list[WorkspaceCh
     )
     if q:
         query = query.where(contains(q, WorkspaceRow.name, WorkspaceRow.domain))
-    rows = db.session.execute(query).tuples()
+    rows = db.session.execute(query)
     return [_choice(row, holder, integration) for row, holder in rows]
 
 
@@ -115,9 +116,9 @@ def _choice(
 # -- companies ---------------------------------------------------------------------------------
 
 
-def _company_ids(scope: Scope, ask: Ask) -> Select[int]:
+def _company_ids(runtime: Runtime, ask: Ask) -> Select[int]:
     query = select(CompanyRow.id).where(
-        CompanyRow.gone_at.is_(None), *scope.of_hosts(CompanyRow.host_id)
+        CompanyRow.gone_at.is_(None), *scope_of(runtime).of_hosts(CompanyRow.host_id)
     )
     if (host := ask.number("host")) is not None:
         query = query.where(CompanyRow.host_id == host)
@@ -128,7 +129,7 @@ def _company_ids(scope: Scope, ask: Ask) -> Select[int]:
     return ordered(query, ask, {"name": (CompanyRow.name, CompanyRow.id)}, "name")
 
 
-def _company_rows(ids: Sequence[int]) -> dict[int, CompanyRow]:
+def _company_rows(_runtime: Runtime, ids: Sequence[int]) -> dict[int, CompanyRow]:
     return by_id(db.session.scalars(select(CompanyRow).where(CompanyRow.id.in_(ids))).all())
 
 
@@ -136,18 +137,10 @@ companies: Table[CompanyRow] = Table(_company_ids, _company_rows)
 """The host's companies. Filters: ``host``, ``active``. Sorts: ``name``."""
 
 
-def companies_of(host_id: int) -> list[CompanyRow]:
-    """Return a host's active companies by name, all of them, for a person to choose from."""
-    query = select(CompanyRow).where(
-        CompanyRow.host_id == host_id, CompanyRow.gone_at.is_(None), CompanyRow.active
-    )
-    return list(db.session.scalars(query.order_by(CompanyRow.name, CompanyRow.id)))
-
-
 # -- mappings ----------------------------------------------------------------------------------
 
 
-def _mapping_ids(_scope: Scope, ask: Ask) -> Select[int]:
+def _mapping_ids(_runtime: Runtime, ask: Ask) -> Select[int]:
     integration = db.session.get(Integration, ask.number("integration") or -1)
     host_id = integration.host_id if integration else -1
     query = (
@@ -188,24 +181,37 @@ def _its_company() -> ColumnElement[bool]:
     )
 
 
-def mappings(integration: Integration, ask: Ask) -> tuple[Table[MappingLine], Ask]:
+def mappings(
+    runtime: Runtime, integration: Integration, ask: Ask
+) -> tuple[Table[MappingLine], Ask]:
     """Return the mapping table of an integration, and the question bound to it.
 
     Filters: ``state`` (mapped, unmapped, broken). Sorts: ``name``, ``devices``.
     """
     host_id = integration.host_id
 
-    def lines(ids: Sequence[int]) -> dict[int, MappingLine]:
-        query = (
-            select(WorkspaceRow, CompanyMapping, CompanyRow)
-            .outerjoin(CompanyMapping, _mapped_at(host_id))
-            .outerjoin(CompanyRow, _its_company())
-            .where(WorkspaceRow.id.in_(ids))
-        )
-        rows = db.session.execute(query).tuples()
-        return {row.id: MappingLine(row, mapping, company) for row, mapping, company in rows}
+    def lines(_runtime: Runtime, ids: Sequence[int]) -> dict[int, MappingLine]:
+        query = _with_companies(host_id).where(WorkspaceRow.id.in_(ids))
+        return {each[0].id: MappingLine(*each) for each in db.session.execute(query)}
 
     return Table(_mapping_ids, lines), ask.with_filters(integration=integration.id)
+
+
+def mapping_of(integration: Integration, workspace_id: str) -> MappingLine | None:
+    """Return one workspace with its company; None when the vendor lists no such workspace."""
+    query = _with_companies(integration.host_id).where(
+        WorkspaceRow.vendor_id == integration.vendor_id, WorkspaceRow.workspace_id == workspace_id
+    )
+    found = db.session.execute(query).first()
+    return MappingLine(*found) if found else None
+
+
+def _with_companies(host_id: int) -> Select[WorkspaceRow, CompanyMapping, CompanyRow]:
+    return (
+        select(WorkspaceRow, CompanyMapping, CompanyRow)
+        .outerjoin(CompanyMapping, _mapped_at(host_id))
+        .outerjoin(CompanyRow, _its_company())
+    )
 
 
 def coverage(integration_ids: Sequence[int]) -> dict[int, Coverage]:
@@ -228,4 +234,4 @@ def coverage(integration_ids: Sequence[int]) -> dict[int, Coverage]:
         .where(WorkspaceLink.integration_id.in_(integration_ids))
         .group_by(WorkspaceLink.integration_id)
     )
-    return {row[0]: Coverage(row[1], row[2]) for row in db.session.execute(query).tuples()}
+    return {row[0]: Coverage(row[1], row[2]) for row in db.session.execute(query)}

@@ -41,7 +41,7 @@ def about_device(device: DeviceRow) -> DeviceFacts:
         .where(CompanyMapping.vendor_id == device.vendor_id)
         .where(CompanyMapping.workspace_id == device.workspace_id)
         .where(Connection.deleted_at.is_(None))
-    ).tuples()
+    )
     vendor = db.session.get_one(Connection, device.vendor_id)
     return DeviceFacts(vendor, workspace, tuple(companies))
 
@@ -62,7 +62,7 @@ def integration_names(scope: Scope) -> list[tuple[int, str]]:
     query = select(Integration.id, Integration.name).where(
         Integration.deleted_at.is_(None), *scope.of_hosts(Integration.host_id)
     )
-    return list(db.session.execute(query.order_by(Integration.name)).tuples())
+    return list(db.session.execute(query.order_by(Integration.name)))
 
 
 def connection_names(scope: Scope, *, calling: bool = False) -> list[tuple[int, str]]:
@@ -72,7 +72,7 @@ def connection_names(scope: Scope, *, calling: bool = False) -> list[tuple[int, 
     )
     if calling:
         query = query.where(Connection.webhook_token.is_not(None))
-    return list(db.session.execute(query.order_by(Connection.name)).tuples())
+    return list(db.session.execute(query.order_by(Connection.name)))
 
 
 def connections_by_environment() -> dict[str, int]:
@@ -82,7 +82,7 @@ def connections_by_environment() -> dict[str, int]:
         .where(Connection.deleted_at.is_(None))
         .group_by(Connection.environment)
     )
-    return dict(db.session.execute(query).tuples().all())
+    return dict(db.session.execute(query).all())
 
 
 def of_this_scope(scope: Scope, delivery_ids: Sequence[int]) -> list[int]:
@@ -102,12 +102,12 @@ def names_for(
             WorkspaceRow.vendor_id == integration.vendor_id,
             WorkspaceRow.workspace_id.in_({each.workspace_id for each in suggestions}),
         )
-    ).tuples()
+    )
     companies = db.session.execute(
         select(CompanyRow.company_id, CompanyRow.name).where(
             CompanyRow.host_id == integration.host_id,
             CompanyRow.company_id.in_({each.company_id for each in suggestions}),
         )
-    ).tuples()
+    )
     found = {("workspace", number): name for number, name in workspaces}
     return found | {("company", number): name for number, name in companies}

@@ -53,7 +53,7 @@ def _ticketed(integration: Integration) -> set[tuple[str, str, str]]:
     query = select(TicketEntry.workspace_id, TicketEntry.device_id, TicketEntry.condition).where(
         TicketEntry.host_id == integration.host_id, TicketEntry.open_key.is_not(None)
     )
-    return set(db.session.execute(query).tuples())
+    return set(db.session.execute(query))
 
 
 def _recent(
@@ -85,4 +85,4 @@ def _recent(
         .order_by(DetectionRow.occurred_at.desc())
         .limit(PREVIEWED)
     )
-    return list(db.session.execute(query).tuples())
+    return list(db.session.execute(query))

@@ -109,7 +109,7 @@ def _ticket_lines(ids: Sequence[int]) -> dict[int, TicketLine]:
         )
         .where(TicketEntry.id.in_(ids))
     )
-    return {each[0].id: TicketLine(*each) for each in db.session.execute(query).tuples()}
+    return {each[0].id: TicketLine(*each) for each in db.session.execute(query)}
 
 
 tickets: Table[TicketLine] = Table(_ticket_ids, _ticket_lines)
@@ -145,7 +145,7 @@ def _log_lines(ids: Sequence[int]) -> dict[int, LogLine]:
         )
         .where(TicketLog.id.in_(ids))
     )
-    return {each[0].id: LogLine(*each) for each in db.session.execute(query).tuples()}
+    return {each[0].id: LogLine(*each) for each in db.session.execute(query)}
 
 
 ticket_log: Table[LogLine] = Table(_log_ids, _log_lines)
@@ -251,4 +251,4 @@ def queue_figures(now: datetime) -> tuple[Mapping[tuple[str, str], int], float]:
         select(func.min(Job.due_at)).where(Job.state == "due", Job.due_at <= now)
     )
     age = max((now - oldest).total_seconds(), 0.0) if oldest else 0.0
-    return {(kind, state): number for kind, state, number in counts.tuples()}, age
+    return {(kind, state): number for kind, state, number in counts}, age

@@ -252,7 +252,7 @@ class ConnectWisePsaEmulator(Emulator):
         site = urlsplit(self._site())
         named = site.netloc != urlsplit(self.origin).netloc
         cloud = self.switch("codebase", CODEBASE) != ALIAS
-        if named and cloud and request.host == site.netloc:
+        if named and cloud and request.host == site.netloc.removeprefix("api-"):
             raise RefusalError(400, "Security", "SSL is required.")
         if f"{codebase}/" not in self._codebases():
             raise no_endpoint()

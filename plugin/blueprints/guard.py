@@ -36,13 +36,15 @@ def allow(role: Role, *, in_frames: bool = True) -> Callable[[View], View]:
     return _stamp(access_rule=("role", role), in_frames=in_frames)
 
 
-def anyone(*, why: str, checks_itself: bool = False) -> Callable[[View], View]:
+def anyone(
+    *, why: str, checks_itself: bool = False, in_frames: bool = False
+) -> Callable[[View], View]:
     """Let in everybody; ``why`` says for what reason, for the reader and the route list.
 
     ``checks_itself``: the view proves its caller by other means (a signature, a bridge's secret),
     so form tokens and origins do not apply.
     """
-    return _stamp(access_rule=("anyone", why), checks_itself=checks_itself)
+    return _stamp(access_rule=("anyone", why), checks_itself=checks_itself, in_frames=in_frames)
 
 
 def _stamp(**marks: object) -> Callable[[View], View]:
@@ -65,6 +67,12 @@ def person() -> Person:
     found: Person | None = g.get("person")
     if found is None:
         abort(401)
+    return found
+
+
+def current_person() -> Person | None:
+    """Return who is acting, or None for a stranger."""
+    found: Person | None = g.get("person")
     return found
 
 

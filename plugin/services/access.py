@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from plugin.domain.errors import RuleError
 from plugin.runtime import Runtime
@@ -89,14 +89,22 @@ def one_time_password() -> str:
     return "-".join(parts)
 
 
-def change_password(runtime: Runtime, user: User, old: str, new: str) -> None:
-    """Replace a password; every other session of the account ends."""
+def change_password(
+    runtime: Runtime, user: User, old: str, new: str, *, keep: int | None = None
+) -> None:
+    """Replace a password; every session of the account ends, but for the one to ``keep``."""
     if not _matches(user.password_hash, old):
         raise RuleError("old", "The present password is wrong.")
     if len(new) < SHORTEST_PASSWORD:
         raise RuleError("new", f"Choose a password of at least {SHORTEST_PASSWORD} characters.")
     with writing() as session:
         user.password_hash, user.must_change = _hasher.hash(new), False
+        session.execute(
+            update(UserSession)
+            .where(UserSession.user_id == user.id, UserSession.ended_at.is_(None))
+            .where(UserSession.id != (keep or 0))
+            .values(ended_at=runtime.now())
+        )
         audit(runtime, session, user.email, "user.password", user.email)
 
 

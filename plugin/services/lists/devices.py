@@ -7,9 +7,8 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from plugin.domain.model import Protection
-from plugin.runtime import Runtime
 from plugin.services.lists.paging import Ask, Table, contains, ordered
-from plugin.services.lists.scope import scope_of
+from plugin.services.lists.scope import Scope
 from plugin.store.base import db
 from plugin.store.mirror import DetectionRow, DeviceRow, LicenceRow, WorkspaceRow
 
@@ -59,9 +58,9 @@ class LicenceLine:
 # -- devices -----------------------------------------------------------------------------------
 
 
-def _device_ids(runtime: Runtime, ask: Ask) -> Select[int]:
+def _device_ids(scope: Scope, ask: Ask) -> Select[int]:
     query = select(DeviceRow.id).where(DeviceRow.gone_at.is_(None))
-    query = query.where(*scope_of(runtime).of_seen(DeviceRow.vendor_id))
+    query = query.where(*scope.of_seen(DeviceRow.vendor_id))
     query = _of_workspaces(query, ask, DeviceRow.vendor_id, DeviceRow.workspace_id)
     if protection := ask.text("protection"):
         query = query.where(DeviceRow.protection == protection)
@@ -92,7 +91,7 @@ def _mentions(found: type[DeviceRow], text: str) -> ColumnElement[bool]:
     )
 
 
-def _device_total(runtime: Runtime, ask: Ask) -> int | None:
+def _device_total(scope: Scope, ask: Ask) -> int | None:
     """Add up the counts on the workspace rows; None where they do not answer the question."""
     if ask.q or ask.text("class"):
         return None
@@ -100,7 +99,7 @@ def _device_total(runtime: Runtime, ask: Ask) -> int | None:
     if column is None:
         return 0
     query = select(func.coalesce(func.sum(column), 0))
-    query = query.where(*scope_of(runtime).of_seen(WorkspaceRow.vendor_id), *_named(ask))
+    query = query.where(*scope.of_seen(WorkspaceRow.vendor_id), *_named(ask))
     return db.session.scalar(query)
 
 
@@ -126,7 +125,7 @@ def _of_workspaces(
     return query.join(WorkspaceRow, _same_workspace(vendor, workspace)).where(*conditions)
 
 
-def _device_lines(_runtime: Runtime, ids: Sequence[int]) -> dict[int, DeviceLine]:
+def _device_lines(ids: Sequence[int]) -> dict[int, DeviceLine]:
     query = (
         select(DeviceRow, WorkspaceRow)
         .join(WorkspaceRow, _same_workspace(DeviceRow.vendor_id, DeviceRow.workspace_id))
@@ -149,12 +148,14 @@ name). Sorts: ``name``, ``protection`` (most urgent first), ``contact``."""
 # -- detections --------------------------------------------------------------------------------
 
 
-def _detection_ids(runtime: Runtime, ask: Ask) -> Select[int]:
+def _detection_ids(scope: Scope, ask: Ask) -> Select[int]:
     query = select(DetectionRow.id)
-    query = query.where(*scope_of(runtime).of_seen(DetectionRow.vendor_id))
+    query = query.where(*scope.of_seen(DetectionRow.vendor_id))
     query = _of_workspaces(query, ask, DetectionRow.vendor_id, DetectionRow.workspace_id)
     if device_id := ask.text("device"):
         query = query.where(DetectionRow.device_id == device_id)
+    if place := ask.text("place"):
+        query = query.where(DetectionRow.workspace_id == place)
     if (vendor := ask.number("vendor")) is not None:
         query = query.where(DetectionRow.vendor_id == vendor)
     if severity := ask.text("severity"):
@@ -167,7 +168,7 @@ def _detection_ids(runtime: Runtime, ask: Ask) -> Select[int]:
     return ordered(query, ask, ways, "-time")
 
 
-def _detection_lines(_runtime: Runtime, ids: Sequence[int]) -> dict[int, DetectionLine]:
+def _detection_lines(ids: Sequence[int]) -> dict[int, DetectionLine]:
     query = (
         select(DetectionRow, WorkspaceRow)
         .outerjoin(WorkspaceRow, _same_workspace(DetectionRow.vendor_id, DetectionRow.workspace_id))
@@ -177,16 +178,16 @@ def _detection_lines(_runtime: Runtime, ids: Sequence[int]) -> dict[int, Detecti
 
 
 detections: Table[DetectionLine] = Table(_detection_ids, _detection_lines)
-"""Detections. Filters: ``severity``, ``workspace``, ``client``, ``device`` (the vendor's id),
-``vendor``. Sorts: ``time``."""
+"""Detections. Filters: ``severity``, ``workspace``, ``client``, ``device``,
+``place`` (a workspace) (the vendor's own ids), ``vendor``. Sorts: ``time``."""
 
 
 # -- licences ----------------------------------------------------------------------------------
 
 
-def _licence_ids(runtime: Runtime, ask: Ask) -> Select[int]:
+def _licence_ids(scope: Scope, ask: Ask) -> Select[int]:
     query = select(LicenceRow.id).where(
-        LicenceRow.gone_at.is_(None), *scope_of(runtime).of_seen(LicenceRow.vendor_id)
+        LicenceRow.gone_at.is_(None), *scope.of_seen(LicenceRow.vendor_id)
     )
     query = _of_workspaces(query, ask, LicenceRow.vendor_id, LicenceRow.workspace_id)
     if state := ask.text("state"):
@@ -201,7 +202,7 @@ def _licence_ids(runtime: Runtime, ask: Ask) -> Select[int]:
     return ordered(query, ask, ways, "product")
 
 
-def _licence_lines(_runtime: Runtime, ids: Sequence[int]) -> dict[int, LicenceLine]:
+def _licence_lines(ids: Sequence[int]) -> dict[int, LicenceLine]:
     query = (
         select(LicenceRow, WorkspaceRow)
         .outerjoin(WorkspaceRow, _same_workspace(LicenceRow.vendor_id, LicenceRow.workspace_id))

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from plugin.runtime import Runtime
+from plugin.services.lists.scope import Scope, scope_of
 from plugin.store.base import db
 from plugin.store.database import is_postgresql
 
@@ -86,7 +87,7 @@ class Listing(Generic[Line]):
     exact: bool = True
 
 
-def _no_total(_runtime: Runtime, _ask: Ask) -> int | None:
+def _no_total(_scope: Scope, _ask: Ask) -> int | None:
     return None
 
 
@@ -99,32 +100,34 @@ class Table(Generic[Line]):
     counting.
     """
 
-    ids: Callable[[Runtime, Ask], Select[int]]
-    lines: Callable[[Runtime, Sequence[int]], Mapping[int, Line]]
-    total: Callable[[Runtime, Ask], int | None] = _no_total
+    ids: Callable[[Scope, Ask], Select[int]]
+    lines: Callable[[Sequence[int]], Mapping[int, Line]]
+    total: Callable[[Scope, Ask], int | None] = _no_total
 
-    def page(self, runtime: Runtime, ask: Ask) -> Listing[Line]:
-        """Return the page that is asked for."""
-        numbers, total, exact = self._cut(runtime, ask)
-        rows = self._rows(runtime, numbers)
-        return Listing(rows, total, ask.page, ask.page_size, exact)
+    def page(self, runtime: Runtime, ask: Ask, scope: Scope | None = None) -> Listing[Line]:
+        """Return the page that is asked for; ``scope`` spares a caller that knows it a query."""
+        numbers, total, exact = self._cut(scope or scope_of(runtime), ask)
+        return Listing(self._rows(numbers), total, ask.page, ask.page_size, exact)
 
     def walk(self, runtime: Runtime, ask: Ask) -> Iterator[Line]:
-        """Yield every row, up to the limit of an export, a few hundred in memory at a time."""
+        """Yield every row up to the limit of an export, a few hundred in memory at a time.
+
+        For exports only: the session forgets everything it holds, so that memory does not grow.
+        """
         most = runtime.settings.limits.keep.export_rows
-        numbers = db.session.scalars(self.ids(runtime, ask).limit(most)).all()
+        numbers = db.session.scalars(self.ids(scope_of(runtime), ask).limit(most)).all()
         for start in range(0, len(numbers), STEP):
-            yield from self._rows(runtime, numbers[start : start + STEP])
+            yield from self._rows(numbers[start : start + STEP])
             db.session.expunge_all()
 
-    def _rows(self, runtime: Runtime, numbers: Sequence[int]) -> tuple[Line, ...]:
-        found = self.lines(runtime, numbers) if numbers else {}
+    def _rows(self, numbers: Sequence[int]) -> tuple[Line, ...]:
+        found = self.lines(numbers) if numbers else {}
         return tuple(found[number] for number in numbers if number in found)
 
-    def _cut(self, runtime: Runtime, ask: Ask) -> tuple[Sequence[int], int, bool]:
-        query = self.ids(runtime, ask)
+    def _cut(self, scope: Scope, ask: Ask) -> tuple[Sequence[int], int, bool]:
+        query = self.ids(scope, ask)
         here = query.limit(ask.page_size).offset(ask.offset)
-        total = self.total(runtime, ask)
+        total = self.total(scope, ask)
         if total is None and not ask.q:
             total = db.session.scalar(select(func.count()).select_from(bare(query)))
         if total is not None:

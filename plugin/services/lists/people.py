@@ -5,14 +5,14 @@ from datetime import datetime
 
 from sqlalchemy import Select, select
 
-from plugin.runtime import Runtime
 from plugin.services.lists.paging import Ask, Table, by_id, contains, ordered
+from plugin.services.lists.scope import Scope
 from plugin.store.base import db
 from plugin.store.journal import AuditEntry
 from plugin.store.people import ApiToken, User, UserSession
 
 
-def _audit_ids(_runtime: Runtime, ask: Ask) -> Select[int]:
+def _audit_ids(_scope: Scope, ask: Ask) -> Select[int]:
     query = select(AuditEntry.id)
     if actor := ask.text("actor"):
         query = query.where(contains(actor, AuditEntry.actor))
@@ -25,7 +25,7 @@ def _audit_ids(_runtime: Runtime, ask: Ask) -> Select[int]:
     return ordered(query, ask, {"time": (AuditEntry.at, AuditEntry.id)}, "-time")
 
 
-def _audit_rows(_runtime: Runtime, ids: Sequence[int]) -> dict[int, AuditEntry]:
+def _audit_rows(ids: Sequence[int]) -> dict[int, AuditEntry]:
     return by_id(db.session.scalars(select(AuditEntry).where(AuditEntry.id.in_(ids))).all())
 
 
@@ -33,7 +33,7 @@ audit: Table[AuditEntry] = Table(_audit_ids, _audit_rows)
 """The audit log. Filters: ``actor``, ``action`` (what it begins with). Sorts: ``time``."""
 
 
-def _user_ids(_runtime: Runtime, ask: Ask) -> Select[int]:
+def _user_ids(_scope: Scope, ask: Ask) -> Select[int]:
     query = select(User.id)
     if role := ask.text("role"):
         query = query.where(User.role == role)
@@ -42,7 +42,7 @@ def _user_ids(_runtime: Runtime, ask: Ask) -> Select[int]:
     return ordered(query, ask, {"email": (User.email, User.id)}, "email")
 
 
-def _user_rows(_runtime: Runtime, ids: Sequence[int]) -> dict[int, User]:
+def _user_rows(ids: Sequence[int]) -> dict[int, User]:
     return by_id(db.session.scalars(select(User).where(User.id.in_(ids))).all())
 
 

@@ -7,9 +7,8 @@ from datetime import datetime
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import defer
 
-from plugin.runtime import Runtime
 from plugin.services.lists.paging import Ask, Table, by_id, contains, ordered
-from plugin.services.lists.scope import scope_of
+from plugin.services.lists.scope import Scope
 from plugin.store.base import db
 from plugin.store.integrations import Integration
 from plugin.store.journal import TicketLog
@@ -40,8 +39,7 @@ class LogLine:
 # -- tickets -----------------------------------------------------------------------------------
 
 
-def _ticket_ids(runtime: Runtime, ask: Ask) -> Select[int]:
-    scope = scope_of(runtime)
+def _ticket_ids(scope: Scope, ask: Ask) -> Select[int]:
     query = select(TicketEntry.id).where(
         TicketEntry.environment.in_(["", scope.environment]),
         *scope.of_hosts(TicketEntry.host_id),
@@ -61,6 +59,10 @@ def _ticket_ids(runtime: Runtime, ask: Ask) -> Select[int]:
         query = query.where(same)
     if device := ask.text("device"):
         query = query.where(TicketEntry.device_id == device)
+    if place := ask.text("place"):
+        query = query.where(TicketEntry.workspace_id == place)
+    if (vendor := ask.number("vendor")) is not None:
+        query = query.where(TicketEntry.vendor_id == vendor)
     if ask.q:
         query = query.where(
             contains(ask.q, TicketEntry.summary, TicketEntry.ticket_id, TicketEntry.key)
@@ -73,7 +75,7 @@ def _ticket_ids(runtime: Runtime, ask: Ask) -> Select[int]:
     return ordered(query, ask, ways, "-last")
 
 
-def _ticket_lines(_runtime: Runtime, ids: Sequence[int]) -> dict[int, TicketLine]:
+def _ticket_lines(ids: Sequence[int]) -> dict[int, TicketLine]:
     query = (
         select(
             TicketEntry,
@@ -112,10 +114,11 @@ def _ticket_lines(_runtime: Runtime, ids: Sequence[int]) -> dict[int, TicketLine
 
 tickets: Table[TicketLine] = Table(_ticket_ids, _ticket_lines)
 """Tickets. Filters: ``state`` (waiting, open, closed, problem), ``integration``, ``company`` (id
-or part of its name), ``device``. Sorts: ``last``, ``first``, ``repeats``."""
+or part of its name), ``vendor``, ``place`` and ``device`` (the vendor's own ids). Sorts:
+``last``, ``first``, ``repeats``."""
 
 
-def _log_ids(_runtime: Runtime, ask: Ask) -> Select[int]:
+def _log_ids(_scope: Scope, ask: Ask) -> Select[int]:
     query = select(TicketLog.id)
     if decision := ask.text("decision"):
         query = query.where(TicketLog.decision == decision)
@@ -129,7 +132,7 @@ def _log_ids(_runtime: Runtime, ask: Ask) -> Select[int]:
     return ordered(query, ask, {"time": (TicketLog.at, TicketLog.id)}, "-time")
 
 
-def _log_lines(_runtime: Runtime, ids: Sequence[int]) -> dict[int, LogLine]:
+def _log_lines(ids: Sequence[int]) -> dict[int, LogLine]:
     query = (
         select(TicketLog, func.coalesce(Integration.name, ""), func.coalesce(WorkspaceRow.name, ""))
         .outerjoin(Integration, Integration.id == TicketLog.integration_id)
@@ -163,8 +166,8 @@ def ticket_log_of(entry: TicketEntry, most: int = 200) -> list[TicketLog]:
 # -- received calls ----------------------------------------------------------------------------
 
 
-def _delivery_ids(runtime: Runtime, ask: Ask) -> Select[int]:
-    query = select(Delivery.id).where(*scope_of(runtime).of_any(Delivery.connection_id))
+def _delivery_ids(scope: Scope, ask: Ask) -> Select[int]:
+    query = select(Delivery.id).where(*scope.of_any(Delivery.connection_id))
     if state := ask.text("state"):
         query = query.where(Delivery.state == state)
     if (connection := ask.number("connection")) is not None:
@@ -178,7 +181,7 @@ def _delivery_ids(runtime: Runtime, ask: Ask) -> Select[int]:
     return ordered(query, ask, {"time": (Delivery.received_at, Delivery.id)}, "-time")
 
 
-def _delivery_rows(_runtime: Runtime, ids: Sequence[int]) -> dict[int, Delivery]:
+def _delivery_rows(ids: Sequence[int]) -> dict[int, Delivery]:
     # Bodies may be a megabyte each; a list shows none of them.
     query = select(Delivery).options(defer(Delivery.body), defer(Delivery.headers))
     return by_id(db.session.scalars(query.where(Delivery.id.in_(ids))).all())
@@ -189,11 +192,11 @@ deliveries: Table[Delivery] = Table(_delivery_ids, _delivery_rows)
 Sorts: ``time``."""
 
 
-def dead_since(runtime: Runtime, since: datetime | None, most: int = 10_000) -> list[int]:
+def dead_since(scope: Scope, since: datetime | None, most: int = 10_000) -> list[int]:
     """Return the dead letters received since a moment (all when None), oldest first."""
     query = select(Delivery.id).where(
         Delivery.state == DeliveryState.DEAD,
-        *scope_of(runtime).of_any(Delivery.connection_id),
+        *scope.of_any(Delivery.connection_id),
     )
     if since is not None:
         query = query.where(Delivery.received_at >= since)
@@ -209,8 +212,8 @@ def job_of(kind: str, subject: int) -> Job | None:
 # -- runs --------------------------------------------------------------------------------------
 
 
-def _run_ids(runtime: Runtime, ask: Ask) -> Select[int]:
-    query = select(SyncRun.id).where(*scope_of(runtime).of_any(SyncRun.connection_id))
+def _run_ids(scope: Scope, ask: Ask) -> Select[int]:
+    query = select(SyncRun.id).where(*scope.of_any(SyncRun.connection_id))
     if state := ask.text("state"):
         query = query.where(SyncRun.state == state)
     if (connection := ask.number("connection")) is not None:
@@ -222,7 +225,7 @@ def _run_ids(runtime: Runtime, ask: Ask) -> Select[int]:
     return ordered(query, ask, {"time": (SyncRun.asked_at, SyncRun.id)}, "-time")
 
 
-def _run_rows(_runtime: Runtime, ids: Sequence[int]) -> dict[int, SyncRun]:
+def _run_rows(ids: Sequence[int]) -> dict[int, SyncRun]:
     return by_id(db.session.scalars(select(SyncRun).where(SyncRun.id.in_(ids))).all())
 
 

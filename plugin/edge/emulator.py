@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
@@ -110,8 +111,7 @@ class Emulator(ABC):
         self.breach_count = 0
         self.request_count = 0
         self.lock = threading.RLock()
-        self._views: dict[str, Callable[..., Response]] = {}
-        self._urls = Map(list(self._rules()), strict_slashes=False, merge_slashes=False)
+        self._urls = _map_of(type(self))
 
     # -- what a subclass fills in ------------------------------------------------------------
 
@@ -260,7 +260,7 @@ class Emulator(ABC):
             return self.refuse(request) or self._missing(request, error)
         except HTTPException as error:  # a redirect of the router is no part of any real system
             return self._missing(request, error)
-        return self.refuse(request) or self._views[endpoint](request, **values)
+        return self.refuse(request) or getattr(self, endpoint)(request, **values)
 
     def _missing(self, request: Request, error: HTTPException) -> Response:
         if isinstance(error, MethodNotAllowed):
@@ -301,12 +301,17 @@ class Emulator(ABC):
         ):
             yield Breach("answer", request.method, path, problem)
 
-    def _rules(self) -> Iterator[Rule]:
-        for name in dir(type(self)):
-            for methods, path in getattr(getattr(type(self), name, None), "routes", ()):
-                endpoint = f"{name} {path}"
-                self._views[endpoint] = getattr(self, name)
-                yield Rule(path, endpoint=endpoint, methods=list(methods))
+
+@cache
+def _map_of(kind: type[Emulator]) -> Map:
+    """Return the routes of a class, made once: compiling them takes longer than a quick test."""
+    return Map(list(_rules(kind)), strict_slashes=False, merge_slashes=False)
+
+
+def _rules(kind: type[Emulator]) -> Iterator[Rule]:
+    for name in dir(kind):
+        for methods, path in getattr(getattr(kind, name, None), "routes", ()):
+            yield Rule(path, endpoint=name, methods=list(methods))
 
 
 class _Handler(WSGIRequestHandler):

@@ -48,6 +48,7 @@ def main() -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         program()
     except PluginError as error:
@@ -144,8 +145,8 @@ def _web_command(settings: Settings, workers: int) -> list[str]:
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory"]
     command += ["--host", settings.bind_host, "--port", str(settings.bind_port)]
     command += ["--workers", str(workers), "--blocking-threads", "16", "--backlog", "2048"]
-    command += ["--http", "1", "--no-ws", "--respawn-failed-workers", "--log-level", "warning"]
-    command += ["--workers-kill-timeout", "8", "--process-name", "bridgehead-web"]
+    command += ["--http", "1", "--no-ws", "--respawn-failed-workers", "--log-level", "error"]
+    command += ["--workers-kill-timeout", "8"]
     if settings.tls_cert and settings.tls_key:
         command += ["--ssl-certificate", str(settings.tls_cert), "--ssl-keyfile"]
         command += [str(settings.tls_key)]

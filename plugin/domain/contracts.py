@@ -25,6 +25,7 @@ from plugin.domain.model import (
     Company,
     Computer,
     Configuration,
+    CustomerPair,
     Delivery,
     Detection,
     Device,
@@ -207,6 +208,20 @@ class ReportsUsage(ABC):
     @abstractmethod
     def usage(self, workspace_id: str, day: date) -> Iterator[UsageLine]:
         """Yield the counted quantities of a workspace on ``day``."""
+
+
+class JoinsCustomers(ABC):
+    """Bills by a second list of clients, which only a person can join to its workspaces.
+
+    Confirmed pairs stand in the connection's setting ``pairs_field``, one ``workspace=customer``
+    per line; a customer in none is a workspace of its own, so that nothing goes unbilled.
+    """
+
+    pairs_field: ClassVar[str]
+
+    @abstractmethod
+    def propose_pairs(self) -> tuple[CustomerPair, ...]:
+        """Return proposals for what is not joined yet, the surest first; they change nothing."""
 
 
 class ListsGroups(ABC):

@@ -135,6 +135,10 @@ class Emulator(ABC):
         """Return the path in the contract's terms, or None when the request lies outside it."""
         return request.path
 
+    def contract_for(self, request: Request) -> Contract | None:
+        """Return the contract that judges a request; a system may have several interfaces."""
+        return self.contract
+
     def normal_path(self, path: str) -> str:
         """Return ``path`` in the form in which routes are declared (letter case, prefixes)."""
         return path
@@ -265,10 +269,10 @@ class Emulator(ABC):
         return self.not_found(request)
 
     def _judge(self, request: Request, response: Response) -> None:
-        path = self.contract_path(request)
-        if self.contract is None or path is None:
+        contract, path = self.contract_for(request), self.contract_path(request)
+        if contract is None or path is None:
             return
-        for breach in self._breaches_of(self.contract, path, request, response):
+        for breach in self._breaches_of(contract, path, request, response):
             self.breaches.append(breach)
             self.breach_count += 1
             for watcher in self.watchers:

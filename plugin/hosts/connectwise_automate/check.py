@@ -199,7 +199,7 @@ _BY_CODE = {
         "Type the title exactly as in System > Configuration > Additional fields, or empty it.",
     ),
     "not_json": _NO_SERVER,
-    "html": _NO_SERVER,
+    "web_page": _NO_SERVER,
     "redirect": _NO_SERVER,
     "shape": _NO_SERVER,
     "certificate": Advice(
@@ -255,6 +255,6 @@ def advice_for(rung: str, error: EdgeError) -> Advice | None:
         )
     if rung == SERVER and isinstance(error, MissingError):
         return _NO_SERVER
-    if error.code in {"shape", "not_json", "html", "redirect"} and rung != SERVER:
+    if error.code in {"shape", "not_json", "web_page", "redirect"} and rung != SERVER:
         return None
     return _BY_CODE.get(error.code)

@@ -15,8 +15,15 @@ from plugin.domain.errors import (
     RuleError,
     TransientError,
 )
+from plugin.edge.http import Answer
 from plugin.hosts.connectwise_automate import api as api_module
-from plugin.hosts.connectwise_automate.api import Api, address_of, number_of, quoted
+from plugin.hosts.connectwise_automate.api import (
+    Api,
+    address_of,
+    classify,
+    number_of,
+    quoted,
+)
 from plugin.hosts.connectwise_automate.emulator import AutomateEmulator
 from plugin.hosts.connectwise_automate.emulator_base import AutomateBase
 from plugin.hosts.connectwise_automate.wire import ComputerWire
@@ -232,3 +239,31 @@ def test_an_odd_server_time_is_an_answer_error(said: Any) -> None:  # noqa: ANN4
     emulator.reset(small_world())
     with pytest.raises(AnswerError, match="server time"):
         api_of(emulator).clock()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (400, '{"code": "InvalidObject"}', "InvalidObject"),
+        (400, '{"Code": "InvalidObject"}', "InvalidObject"),
+        (400, '{"Message": "The request is invalid."}', "BadRequest"),
+        (400, '{"code": "see https://evil.example <b>"}', "BadRequest"),
+        (400, '{"code": 5}', "BadRequest"),
+        (400, "[]", "BadRequest"),
+        (400, "<html>Bad Request</html>", "BadRequest"),
+        (401, "<html>Unauthorized</html>", "unauthorized"),
+        (401, "", "unauthorized"),
+        (403, "<html>Forbidden</html>", "forbidden"),
+    ],
+)
+def test_a_refusal_is_read_whatever_its_body_is(status: int, body: str, code: str) -> None:
+    answer = Answer("GET", "https://x/", status, {}, body.encode(), "Automate")
+    error = classify(answer)
+    assert error is not None
+    assert (error.status, error.code) == (status, code)
+    assert "evil" not in str(error)
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 404, 429, 500])
+def test_other_answers_mean_what_they_mean_everywhere(status: int) -> None:
+    assert classify(Answer("GET", "https://x/", status, {}, b"{}", "Automate")) is None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from plugin.domain.contracts import WARNING, Advice
-from plugin.domain.errors import EdgeError, RefusedError
+from plugin.domain.errors import AnswerError, EdgeError, MissingError, RefusedError
 from plugin.hosts.connectwise_automate import check
 from plugin.hosts.connectwise_automate.emulator import AutomateEmulator
 from plugin.hosts.connectwise_automate.host import ConnectWiseAutomate
@@ -205,6 +205,13 @@ def test_a_busy_server_gets_the_general_advice(emulator: AutomateEmulator) -> No
     _, failed, advice = climb(host)
     assert failed == check.SERVER
     assert advice is None
+
+
+def test_an_address_without_automate_has_advice(emulator: AutomateEmulator) -> None:
+    advice = host_of(emulator).advice(check.SERVER, MissingError("x", "no", status=404))
+    assert advice is not None
+    assert "no Automate interface" in advice.cause
+    assert host_of(emulator).advice(check.CLIENTS, AnswerError("x", "no", code="shape")) is None
 
 
 @pytest.mark.parametrize(

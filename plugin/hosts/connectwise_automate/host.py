@@ -65,7 +65,7 @@ class ConnectWiseAutomate(
     title = "ConnectWise Automate"
     fields = FIELDS
     guide = GUIDE
-    words = Words(product="ConnectWise", company="client", computer="computer")
+    words = Words(product="Automate", company="client", computer="computer")
 
     def __init__(self, link: Link) -> None:
         """Open the door to the server; nothing is called yet."""

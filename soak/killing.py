@@ -20,10 +20,10 @@ def run() -> list[Row]:
     """Kill at random while detections happen and tickets are saved, then count."""
     dice = random.Random()
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as installation:
-        told, killed = [], Counter[str]()
+        told: list[dict[str, str]] = []
+        killed = Counter[str]()
         for _ in range(KILLS):
-            for _ in range(DETECTIONS_BETWEEN):
-                told.append(_detect(installation))
+            told += [_detect(installation) for _ in range(DETECTIONS_BETWEEN)]
             time.sleep(dice.uniform(0, 6))
             killed[_kill_one(installation, dice)] += 1
             installation.wait_for(installation.is_ready, 90, "not ready again")

@@ -203,6 +203,7 @@ class VendorPromises(Promises):
             ("503", TransientError),
             ("cut", TransientError),
             ("refuse", TransientError),
+            ("done-but-timeout", TransientError),
             ("html", (TransientError, AnswerError)),
             ("flipped", (TransientError, AnswerError)),
             ("redirect", (TransientError, AnswerError)),
@@ -212,6 +213,7 @@ class VendorPromises(Promises):
         self, stand: Stand, fault: str, meaning: type[EdgeError] | tuple[type[EdgeError], ...]
     ) -> None:
         vendor = stand.vendor()
+        stand.emulator.faults.sleep = lambda seconds: None
         stand.emulator.add_fault(fault, times=OFTEN)
         error = error_of(lambda: list(vendor.workspaces()))
         assert isinstance(error, meaning), repr(error)

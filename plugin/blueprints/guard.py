@@ -133,13 +133,12 @@ def _enter() -> BaseResponse | None:
     if request.endpoint.endswith("static") or checks_itself:
         return None
     _recognise()
-    if request.method in CHANGES and not g.get("by_token"):
+    kind, needed = rule
+    elsewhere = None if kind == "anyone" else _by_role(needed)
+    if elsewhere is None and request.method in CHANGES and not g.get("by_token"):
         _same_origin()
         _form_token()
-    kind, needed = rule
-    if kind == "anyone":
-        return None
-    return _by_role(needed)
+    return elsewhere
 
 
 def _by_role(needed: Role) -> BaseResponse | None:

@@ -10,7 +10,16 @@ from plugin.vendors.eset.cursor import read_cursor, write_cursor
 from plugin.vendors.eset.emulator import EsetEmulator
 from plugin.vendors.eset.protect import EsetProtect
 from plugin.vendors.eset.stream import State
-from tests.vendors.eset.house import LONG_AGO, adapter_to, asked, clock_of, make_emulator, switch
+from tests.rig import link_to
+from tests.vendors.eset.house import (
+    ADDRESSES,
+    LONG_AGO,
+    adapter_to,
+    asked,
+    clock_of,
+    make_emulator,
+    switch,
+)
 
 DELTA_1, DELTA_2 = "/v1/detections:listDelta", "/v2/detections:listDelta"
 
@@ -235,6 +244,29 @@ def test_a_cursor_we_do_not_understand_starts_over(
 ) -> None:
     found = rows_of(protect.detections("", cursor, LONG_AGO))
     assert {row.id for row in found} == set(emulator.table("detections"))
+
+
+def test_what_happened_while_our_clock_was_behind_is_told_once(emulator: EsetEmulator) -> None:
+    """The first walk's token is newer than our clock says; nothing falls between the two."""
+    behind = clock_of(emulator).now - timedelta(minutes=10)
+    made = happen(emulator)
+    link = link_to(
+        emulator, emulator.connection_settings(), addresses=ADDRESSES, now=lambda: behind
+    )
+    reader = Reader(EsetProtect(link))
+    assert made in {row.id for row in reader.read()}
+    assert reader.read() == []
+
+
+def test_a_detection_made_while_the_first_walk_runs_is_told_once(
+    emulator: EsetEmulator, reader: Reader
+) -> None:
+    walk = reader.protect.detections("", None, LONG_AGO)
+    found = [row.id for row in next(walk).rows]
+    made = happen(emulator)
+    found += [row.id for row in rows_of(walk)]
+    assert found.count(made) == 1
+    assert len(found) == len(set(found))
 
 
 # -- without the delta call ------------------------------------------------------------------

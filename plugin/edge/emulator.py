@@ -111,7 +111,7 @@ class Emulator(ABC):
         self.breach_count = 0
         self.request_count = 0
         self.lock = threading.RLock()
-        self._urls = _map_of(type(self))
+        self._urls = _urls_of(type(self))
 
     # -- what a subclass fills in ------------------------------------------------------------
 
@@ -260,7 +260,8 @@ class Emulator(ABC):
             return self.refuse(request) or self._missing(request, error)
         except HTTPException as error:  # a redirect of the router is no part of any real system
             return self._missing(request, error)
-        return self.refuse(request) or getattr(self, endpoint)(request, **values)
+        view: Callable[..., Response] = getattr(self, endpoint)
+        return self.refuse(request) or view(request, **values)
 
     def _missing(self, request: Request, error: HTTPException) -> Response:
         if isinstance(error, MethodNotAllowed):
@@ -303,21 +304,37 @@ class Emulator(ABC):
 
 
 @cache
-def _map_of(kind: type[Emulator]) -> Map:
-    """Return the routes of a class, made once: compiling them takes longer than a quick test."""
-    return Map(list(_rules(kind)), strict_slashes=False, merge_slashes=False)
-
-
-def _rules(kind: type[Emulator]) -> Iterator[Rule]:
-    for name in dir(kind):
-        for methods, path in getattr(getattr(kind, name, None), "routes", ()):
-            yield Rule(path, endpoint=name, methods=list(methods))
+def _urls_of(kind: type[Emulator]) -> Map:
+    """Return the routes of a class; making them takes longer than many a test."""
+    rules = [
+        Rule(path, endpoint=name, methods=list(methods))
+        for name in dir(kind)
+        for methods, path in getattr(getattr(kind, name, None), "routes", ())
+    ]
+    return Map(rules, strict_slashes=False, merge_slashes=False)
 
 
 class _Handler(WSGIRequestHandler):
     """Speaks HTTP/1.1 with keep-alive and says nothing on the console."""
 
     protocol_version = "HTTP/1.1"
+    _dated = False
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Send the status line; Date is the application's own where it sends one."""
+        self._dated = False
+        self.send_response_only(code, message)
+
+    def send_header(self, keyword: str, value: str) -> None:
+        """Send a header, and remember whether it was the time."""
+        self._dated = self._dated or keyword.lower() == "date"
+        super().send_header(keyword, value)
+
+    def end_headers(self) -> None:
+        """End the headers, with the time where the application gave none."""
+        if not self._dated:
+            super().send_header("Date", self.date_time_string())
+        super().end_headers()
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002
         logging.getLogger(__name__).debug(message, *args)

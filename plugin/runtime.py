@@ -149,7 +149,8 @@ class Runtime:
         pace, circuit = self._limits(connection)
         limits = self.settings.limits.http
         certificate = _certificate(self.adapter_class(connection.kind), settings)
-        override = connection.origin_override
+        # Read now: an adapter opens doors long after this session has closed.
+        override, allow_private = connection.origin_override, connection.allow_private
 
         def open_http(base: str, *, who: str, classify: Classify | None = None) -> Http:
             host = urlsplit(base).hostname or ""
@@ -157,7 +158,7 @@ class Runtime:
                 base,
                 who=who,
                 classify=classify,
-                guard=AddressGuard(allow_private=[host] if connection.allow_private else []),
+                guard=AddressGuard(allow_private=[host] if allow_private else []),
                 pace=pace,
                 circuit=circuit,
                 timeouts=Timeouts(limits.connect_timeout, limits.read_timeout),

@@ -1,4 +1,4 @@
-"""A whole installation for service tests: a real database, emulators in-process, a hand-moved clock.
+"""A whole installation for service tests: real database, in-process emulators, a moved clock.
 
 The emulators are the sandbox's own; only the sockets are left out.
 """
@@ -20,7 +20,7 @@ from plugin.edge.emulator import Emulator, Happening
 from plugin.edge.inprocess import InProcess
 from plugin.runtime import Runtime
 from plugin.sandbox.emulators import EMULATORS
-from plugin.services import connections, integrations, sync
+from plugin.services import connections, integrations, mapping, sync
 from plugin.services.handlers import HANDLERS, HOOKS
 from plugin.services.work import work
 from plugin.settings import load
@@ -86,9 +86,7 @@ class House:
         for workspace_id, name in rows.all():
             ids.append(workspace_id)
             if name in companies:
-                integrations.map_company(
-                    self.runtime, "tester", made, workspace_id, companies[name]
-                )
+                mapping.map_company(self.runtime, "tester", made, workspace_id, companies[name])
         for rule in made.rules:
             integrations.set_rule(
                 self.runtime, "tester", made, rule, enabled=rule.matches == "critical", fields={}

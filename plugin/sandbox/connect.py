@@ -5,7 +5,7 @@ from sqlalchemy import select
 from plugin.domain.errors import RuleError
 from plugin.runtime import Runtime
 from plugin.sandbox.emulators import EMULATORS
-from plugin.services import connections, integrations, sync
+from plugin.services import connections, integrations, mapping, mirror
 from plugin.services.journal import SYSTEM
 from plugin.store.base import db, writing
 from plugin.store.integrations import Connection, Integration, Preference
@@ -56,9 +56,9 @@ def _fetch_lists(runtime: Runtime, host: Connection, vendor: Connection) -> None
     companies = list(runtime.host(host).companies())
     workspaces = list(runtime.vendor(vendor).workspaces())
     with writing() as session:
-        now, counts = runtime.now(), sync.Counts()
-        sync.mirror.store_companies(session, host.id, companies, now, counts)
-        sync.mirror.store_workspaces(session, vendor.id, workspaces, now, counts)
+        now, counts = runtime.now(), mirror.Counts()
+        mirror.store_companies(session, host.id, companies, now, counts)
+        mirror.store_workspaces(session, vendor.id, workspaces, now, counts)
 
 
 def _map_by_name(runtime: Runtime, integration: Integration) -> None:
@@ -81,7 +81,7 @@ def _map_by_name(runtime: Runtime, integration: Integration) -> None:
         if company_id is None:
             continue
         try:
-            integrations.map_company(runtime, SYSTEM, integration, workspace_id, company_id)
+            mapping.map_company(runtime, SYSTEM, integration, workspace_id, company_id)
         except RuleError:
             continue  # two clients of one name: left for a person, as in life
     integrations.choose_workspaces(runtime, SYSTEM, integration, [each for each, _ in rows])

@@ -35,6 +35,7 @@ from plugin.store.queue import Claim, enqueue, wake_parked
 from plugin.store.work import TicketEntry
 
 CALLBACKS = "callbacks"
+CHECK = "check"
 TOKEN_BYTES = 32
 HIDDEN = "••••••••"
 """What a form shows in place of a saved secret; sent back untouched it keeps the old value."""
@@ -291,6 +292,22 @@ def check(runtime: Runtime, connection: Connection) -> list[CheckStep]:
             problem = f"{failed.name}: {failed.seen}"
             set_state(runtime, connection, ConnectionState.ATTENTION, problem)
     return steps
+
+
+def ask_for_check(runtime: Runtime, session: Session, connection: Connection) -> str:
+    """Have a connection checked in the background; returns the lane to wake after the commit."""
+    lane = f"check:{connection.id}"
+    # Without a connection id: a check of a connection in trouble must not be parked with its work.
+    enqueue(session, CHECK, str(connection.id), lane, now=runtime.now(), revive=True)
+    return lane
+
+
+def work_check(runtime: Runtime, claim: Claim) -> datetime | None:
+    """Check one connection as a job."""
+    connection = db.session.get(Connection, int(claim.subject))
+    if connection is not None and connection.deleted_at is None and runtime.is_active(connection):
+        check(runtime, connection)
+    return None
 
 
 def climb(runtime: Runtime, connection: Connection, settings: Mapping[str, str]) -> list[CheckStep]:

@@ -25,6 +25,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         sync.RUN: sync.work,
         tickets.SEND: tickets.send,
         connections.CALLBACKS: connections.keep_callbacks,
+        connections.CHECK: connections.work_check,
         receiver.JOB_KIND: _delivery,
     }
 )

@@ -7,22 +7,21 @@ from sqlalchemy.orm import Session
 
 from plugin.domain.contracts import OpensTickets
 from plugin.domain.errors import ConflictError, RuleError
+from plugin.domain.integrations import integration_name
 from plugin.domain.tickets import TICKET_SEVERITIES, Trigger
 from plugin.runtime import Runtime
 from plugin.services import sync, tickets
 from plugin.services.journal import audit
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
-    CompanyMapping,
     Connection,
     Integration,
     IntegrationState,
-    MappingState,
     Side,
     TicketRule,
     WorkspaceLink,
 )
-from plugin.store.mirror import CompanyRow, WorkspaceRow
+from plugin.store.mirror import WorkspaceRow
 
 
 def get(integration_id: int) -> Integration:
@@ -42,14 +41,13 @@ def create(
     runtime: Runtime, actor: str, host: Connection, vendor: Connection, name: str
 ) -> Integration:
     """Pair a host connection with a vendor connection, with rules that are all switched off."""
-    if not name.strip():
-        raise RuleError("name", "Integration name must not be blank.")
+    name = integration_name(name)
     if host.side != Side.HOST:
         raise RuleError("host", "Choose a host connection as the platform.")
     if vendor.side != Side.VENDOR:
         raise RuleError("vendor", "Choose a vendor connection.")
     integration = Integration(
-        name=name.strip(),
+        name=name,
         host_id=host.id,
         vendor_id=vendor.id,
         state=IntegrationState.DRAFT,
@@ -92,11 +90,10 @@ def _first_rules(runtime: Runtime, host: Connection) -> list[TicketRule]:
 
 def rename(runtime: Runtime, actor: str, integration: Integration, name: str, version: int) -> None:
     """Give an integration another name."""
-    if not name.strip():
-        raise RuleError("name", "Integration name must not be blank.")
+    name = integration_name(name)
     with writing() as session:
         _not_changed_since(integration, version)
-        before, integration.name = integration.name, name.strip()
+        before, integration.name = integration.name, name
         audit(runtime, session, actor, "integration.rename", before, after=integration.name)
 
 
@@ -226,75 +223,3 @@ def _reconsider(runtime: Runtime, session: Session, integration: Integration) ->
 def _wake_all(runtime: Runtime, lanes: Iterable[str]) -> None:
     for lane in lanes:
         runtime.wake(lane)
-
-
-# -- company mapping ---------------------------------------------------------------------------
-
-
-def map_company(
-    runtime: Runtime, actor: str, integration: Integration, workspace_id: str, company_id: str
-) -> None:
-    """Map a workspace to a company of the host; an empty company takes the mapping away.
-
-    One-to-one: RuleError when another workspace has that company. Recent detections are
-    considered again, so that nothing that waited for the mapping is lost.
-    """
-    with writing() as session:
-        mapping = session.scalar(
-            select(CompanyMapping).where(
-                CompanyMapping.vendor_id == integration.vendor_id,
-                CompanyMapping.workspace_id == workspace_id,
-                CompanyMapping.host_id == integration.host_id,
-            )
-        )
-        before = mapping.company_id if mapping else ""
-        if not company_id:
-            if mapping is not None:
-                session.delete(mapping)
-        else:
-            _refuse_company(session, integration, workspace_id, company_id)
-            if mapping is None:
-                mapping = CompanyMapping(
-                    vendor_id=integration.vendor_id,
-                    workspace_id=workspace_id,
-                    host_id=integration.host_id,
-                )
-                session.add(mapping)
-            mapping.company_id, mapping.state = company_id, MappingState.MAPPED
-            mapping.reason, mapping.made_by, mapping.made_at = "", actor, runtime.now()
-        session.flush()
-        audit(
-            runtime,
-            session,
-            actor,
-            "mapping.company",
-            f"{integration.name}: {workspace_id}",
-            before=before,
-            after=company_id,
-        )
-        lanes = tickets.reconsider(runtime, session, integration.vendor, workspace_id)
-    _wake_all(runtime, lanes)
-
-
-def _refuse_company(
-    session: Session, integration: Integration, workspace_id: str, company_id: str
-) -> None:
-    company = session.scalar(
-        select(CompanyRow).where(
-            CompanyRow.host_id == integration.host_id,
-            CompanyRow.company_id == company_id,
-            CompanyRow.gone_at.is_(None),
-        )
-    )
-    if company is None:
-        raise RuleError("company", "the host lists no such company; refresh the companies")
-    other = session.scalar(
-        select(CompanyMapping.workspace_id).where(
-            CompanyMapping.host_id == integration.host_id,
-            CompanyMapping.company_id == company_id,
-            CompanyMapping.vendor_id == integration.vendor_id,
-            CompanyMapping.workspace_id != workspace_id,
-        )
-    )
-    if other is not None:
-        raise RuleError("company", f"{company.name} is mapped to another workspace already")

@@ -13,7 +13,7 @@ from plugin.domain.errors import RuleError
 from plugin.domain.model import Device
 from plugin.domain.reconcile import Guard, SeenRows
 from plugin.runtime import Runtime
-from plugin.services import mirror, tickets
+from plugin.services import mapping, mirror, tickets
 from plugin.services.mirror import Counts
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
@@ -273,6 +273,8 @@ class _Walk:
             mirror.store_companies(
                 session, self.connection.id, found, self.runtime.now(), self.counts
             )
+            session.flush()
+            mapping.mark_broken(self.runtime, session, self.connection.id)
 
     def _tickets(self) -> None:
         host = self.runtime.host(self.connection)

@@ -166,6 +166,19 @@ class CompanyMapping(Base):
     made_at: Mapped[datetime]
 
 
+class MappingRefusal(Base):
+    """A suggested pair that a person turned down; it is not suggested again."""
+
+    __tablename__ = "mapping_refusal"
+
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("connection.id"), primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    host_id: Mapped[int] = mapped_column(ForeignKey("connection.id"), primary_key=True)
+    company_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    refused_by: Mapped[str] = mapped_column(String(254), default="")
+    refused_at: Mapped[datetime]
+
+
 class TicketRule(Base):
     """When and how a ticket is made.
 

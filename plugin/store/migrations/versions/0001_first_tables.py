@@ -317,6 +317,17 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_licence')),
     sa.UniqueConstraint('vendor_id', 'workspace_id', 'licence_id', name=op.f('uq_licence_vendor_id_workspace_id_licence_id'))
     )
+    op.create_table('mapping_refusal',
+    sa.Column('vendor_id', sa.Integer(), nullable=False),
+    sa.Column('workspace_id', sa.String(length=200), nullable=False),
+    sa.Column('host_id', sa.Integer(), nullable=False),
+    sa.Column('company_id', sa.String(length=100), nullable=False),
+    sa.Column('refused_by', sa.String(length=254), nullable=False),
+    sa.Column('refused_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['host_id'], ['connection.id'], name=op.f('fk_mapping_refusal_host_id_connection')),
+    sa.ForeignKeyConstraint(['vendor_id'], ['connection.id'], name=op.f('fk_mapping_refusal_vendor_id_connection')),
+    sa.PrimaryKeyConstraint('vendor_id', 'workspace_id', 'host_id', 'company_id', name=op.f('pk_mapping_refusal'))
+    )
     op.create_table('sync_run',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('connection_id', sa.Integer(), nullable=False),
@@ -422,6 +433,7 @@ def upgrade() -> None:
     sa.Column('reopens', sa.String(length=100), nullable=False),
     sa.Column('notes_waiting', sa.JSON(), nullable=False),
     sa.Column('notes_sent', sa.Integer(), nullable=False),
+    sa.Column('noted_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('repeats', sa.Integer(), nullable=False),
     sa.Column('first_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('last_at', sa.DateTime(timezone=True), nullable=False),
@@ -506,6 +518,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_sync_run_scope')
 
     op.drop_table('sync_run')
+    op.drop_table('mapping_refusal')
     op.drop_table('licence')
     with op.batch_alter_table('job', schema=None) as batch_op:
         batch_op.drop_index('ix_job_leased', sqlite_where=sa.text('leased_until IS NOT NULL'), postgresql_where=sa.text('leased_until IS NOT NULL'))

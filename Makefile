@@ -1,6 +1,6 @@
 # Every target is one command you could type yourself. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock browser assets clean
+.PHONY: help run test check bench format lock browser assets clean
 
 export MAKE_GOAL := $(firstword $(MAKECMDGOALS))
 export PYTHON
@@ -30,6 +30,9 @@ check: .venv/.dev ## format, lint, types, import contracts, quick tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n auto -m "not slow and not browser" $(ARGS)
+
+bench: .venv/.dev ## the performance bars, ours beside a baseline (ARGS: names of programs)
+	@$(BIN)/python -m bench $(ARGS)
 
 format: .venv/.dev ## format the code and mend what ruff can mend
 	$(BIN)/ruff format .

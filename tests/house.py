@@ -79,9 +79,9 @@ class House:
         )
         self.work_all()
         companies: dict[str, str] = dict(
-            db.session.execute(select(CompanyRow.name, CompanyRow.company_id)).tuples().all()
+            db.session.execute(select(CompanyRow.name, CompanyRow.company_id)).all()
         )
-        rows = db.session.execute(select(WorkspaceRow.workspace_id, WorkspaceRow.name)).tuples()
+        rows = db.session.execute(select(WorkspaceRow.workspace_id, WorkspaceRow.name))
         ids = []
         for workspace_id, name in rows.all():
             ids.append(workspace_id)

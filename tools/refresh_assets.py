@@ -26,8 +26,19 @@ PACKAGES = (
         "2.0.11",
         {"dist/htmx.min.js": "htmx.min.js", "LICENSE": "licences/htmx.txt"},
     ),
+    (
+        "rapidoc",
+        "9.3.8",
+        {
+            "dist/rapidoc-min.js": "rapidoc-min.js",
+            "LICENSE.txt": "licences/rapidoc.txt",
+            "dist/rapidoc-min.js.LICENSE.txt": "licences/rapidoc-parts.txt",
+        },
+    ),
     ("@tabler/icons", "3.51.0", {"LICENSE": "licences/tabler-icons.txt"}),
 )
+
+FETCHED = {"bootstrap.min.css", "htmx.min.js", "icons.svg", "rapidoc-min.js"}
 
 ICONS = """
 activity alert-octagon alert-triangle arrow-left arrows-exchange bell book-2 building
@@ -110,7 +121,7 @@ def checksums() -> str:
     return "".join(
         f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.relative_to(STATIC).as_posix()}\n"
         for p in files
-        if p.name in {"bootstrap.min.css", "htmx.min.js", "icons.svg"} or p.parent != STATIC
+        if p.name in FETCHED or p.parent != STATIC
     )
 
 

@@ -28,7 +28,7 @@ LOOPBACK_COOKIE = "bridgehead"
 
 FORM_TOKEN = "csrf_token"  # noqa: S105 - the name of a form field
 CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-BEARER = "Bearer "
+BEARER = "bearer "
 
 
 def allow(role: Role, *, in_frames: bool = True) -> Callable[[View], View]:
@@ -36,13 +36,15 @@ def allow(role: Role, *, in_frames: bool = True) -> Callable[[View], View]:
     return _stamp(access_rule=("role", role), in_frames=in_frames)
 
 
-def anyone(*, why: str, checks_itself: bool = False) -> Callable[[View], View]:
+def anyone(
+    *, why: str, checks_itself: bool = False, in_frames: bool = False
+) -> Callable[[View], View]:
     """Let in everybody; ``why`` says for what reason, for the reader and the route list.
 
     ``checks_itself``: the view proves its caller by other means (a signature, a bridge's secret),
     so form tokens and origins do not apply.
     """
-    return _stamp(access_rule=("anyone", why), checks_itself=checks_itself)
+    return _stamp(access_rule=("anyone", why), checks_itself=checks_itself, in_frames=in_frames)
 
 
 def _stamp(**marks: object) -> Callable[[View], View]:
@@ -68,6 +70,12 @@ def person() -> Person:
     return found
 
 
+def current_person() -> Person | None:
+    """Return who is acting, or None for a stranger."""
+    found: Person | None = g.get("person")
+    return found
+
+
 def form_token() -> str:
     """Return the token that every form of this session carries."""
     return str(g.get("form_token", ""))
@@ -81,10 +89,19 @@ def install(app: Flask) -> None:
 
 
 def undeclared(app: Flask) -> list[str]:
-    """Return the routes that do not say who may enter."""
+    """Return the routes that do not say who may enter, for every method of theirs."""
     return sorted(
-        rule.endpoint for rule in app.url_map.iter_rules() if _rule_of(app, rule.endpoint) is None
+        rule.endpoint for rule in app.url_map.iter_rules() if None in _rules_of(app, rule.endpoint)
     )
+
+
+def _rules_of(app: Flask, endpoint: str) -> list[tuple[str, Any] | None]:
+    owner = getattr(app.view_functions.get(endpoint), "view_class", None)
+    if owner is None:
+        return [_rule_of(app, endpoint)]
+    whole = getattr(owner, "access_rule", None)
+    methods = [getattr(owner, method.lower(), None) for method in sorted(owner.methods or ())]
+    return [getattr(method, "access_rule", whole) for method in methods] or [whole]
 
 
 def _rule_of(app: Flask, endpoint: str) -> tuple[str, Any] | None:
@@ -127,12 +144,15 @@ def _enter() -> BaseResponse | None:
 
 def _by_role(needed: Role) -> BaseResponse | None:
     found: Person | None = g.get("person")
+    is_program = request.path.startswith("/api/")
     if found is None:
-        if request.path.startswith("/api/") or request.method in CHANGES:
+        if is_program or request.method in CHANGES:
             abort(401)
         return redirect(url_for("access.sign_in", next=request.full_path.rstrip("?")))
     if not found.role.covers(needed):
         abort(403)
+    if found.must_change and is_program:
+        abort(403, "Choose a password of your own first; the present one is for one time.")
     if found.must_change and not (request.endpoint or "").startswith("access."):
         return redirect(url_for("access.password"))
     return None
@@ -141,9 +161,9 @@ def _by_role(needed: Role) -> BaseResponse | None:
 def _recognise() -> None:
     """Find out who is acting: an API token, or the session of the cookie."""
     header = request.headers.get("Authorization", "")
-    if header.startswith(BEARER) and request.path.startswith("/api/"):
+    if header[: len(BEARER)].lower() == BEARER and request.path.startswith("/api/"):
         g.by_token = True
-        g.person = access.person_with_token(runtime(), header.removeprefix(BEARER).strip())
+        g.person = access.person_with_token(runtime(), header[len(BEARER) :].strip())
         return
     secret = request.cookies.get(cookie_name(), "")
     session = access.session_of(runtime(), secret) if secret else None

@@ -59,7 +59,9 @@ def balance(
     board = _Board(weights, online, current, pins or {}, capacity or {})
     if online:
         board.place_homeless()
-        board.level(set(online) if level else board.idle)
+        # Where nothing was settled, trading costs no movement.
+        trade = level or board.started_empty
+        board.level(set(online) if trade else board.idle, trade=trade)
     return board.plan()
 
 
@@ -87,6 +89,7 @@ class _Board:
                 self._give(name, bridge)
             else:
                 self.homeless.append(name)
+        self.started_empty = len(self.homeless) == len(weights)
         before = {current.get(name) for name in weights}
         self.idle = {bridge for bridge in online if bridge not in before}
         self.load_before = self._loads_of(current)
@@ -118,8 +121,11 @@ class _Board:
     def _overload(self, bridge: str, weight: float) -> float:
         return (self.load[bridge] + weight) / max(self.capacity.get(bridge, 1.0), _TOLERANCE)
 
-    def level(self, takers: set[str]) -> None:
-        """Let ``takers`` relieve the heaviest bridges while that lowers the heaviest load."""
+    def level(self, takers: set[str], *, trade: bool) -> None:
+        """Let ``takers`` relieve the heaviest bridges while that lowers the heaviest load.
+
+        With ``trade`` a taker may give something lighter in return.
+        """
         heaviest = [(-load, bridge) for bridge, load in self.load.items()]
         heapq.heapify(heaviest)
         lightest = [(self.load[bridge], bridge) for bridge in takers]
@@ -130,7 +136,7 @@ class _Board:
                 heapq.heapreplace(heaviest, (-self.load[giver], giver))
                 continue
             taker = self._freshest(lightest)
-            moved = self._relieve(giver, taker)
+            moved = self._relieve(giver, taker, trade=trade)
             if not moved:
                 return
             heapq.heapreplace(heaviest, (-self.load[giver], giver))
@@ -143,44 +149,44 @@ class _Board:
             heapq.heapreplace(lightest, (self.load[bridge], bridge))
         return lightest[0][1]
 
-    def _relieve(self, giver: str, taker: str) -> bool:
-        """Move the workspace that evens the two out best, or swap two; False when none helps."""
+    def _relieve(self, giver: str, taker: str, *, trade: bool) -> bool:
+        """Move the workspace that evens the two out best, or trade; False when nothing helps."""
         gap = self.load[giver] - self.load[taker]
         room = self.capacity.get(taker, float("inf")) - self.load[taker]
         fitting = [
             (abs(gap / 2 - self.weights[name]), name)
-            for name in self.held[giver]
-            if name not in self.pinned
-            and 0 < self.weights[name] < gap - _TOLERANCE
-            and self.weights[name] <= room + _TOLERANCE
+            for name in self._movable(giver)
+            if 0 < self.weights[name] < gap - _TOLERANCE and self.weights[name] <= room + _TOLERANCE
         ]
         if fitting:
             self._take(min(fitting)[1], giver, taker)
             return True
-        return self._swap(giver, taker, gap, room)
+        return trade and self._trade(giver, taker, gap, room)
 
-    def _swap(self, giver: str, taker: str, gap: float, room: float) -> bool:
-        mine = sorted(
-            (self.weights[name], name) for name in self.held[giver] if name not in self.pinned
-        )
-        theirs = sorted(
-            (self.weights[name], name) for name in self.held[taker] if name not in self.pinned
-        )
-        best: tuple[float, str, str] | None = None
-        place = 0
-        for weight, name in mine:
-            while place < len(theirs) and theirs[place][0] <= weight - gap / 2:
-                place += 1
-            for other_weight, other in theirs[max(0, place - 1) : place + 1]:
-                gain = weight - other_weight
-                if _TOLERANCE < gain < gap - _TOLERANCE and gain <= room + _TOLERANCE:
-                    found = (abs(gap / 2 - gain), name, other)
-                    best = found if best is None else min(best, found)
+    def _trade(self, giver: str, taker: str, gap: float, room: float) -> bool:
+        """Move one heavy workspace over and lighter ones back; False when no trade helps."""
+        mine = {self.weights[name]: name for name in self._movable(giver)}
+        theirs = sorted(self._movable(taker), key=lambda name: (-self.weights[name], name))
+        best: tuple[float, str, list[str]] | None = None
+        for weight, name in sorted(mine.items()):
+            back, returned = [], 0.0
+            for other in theirs:
+                if returned + self.weights[other] <= weight - gap / 2 + _TOLERANCE:
+                    back.append(other)
+                    returned += self.weights[other]
+            gain = weight - returned
+            if _TOLERANCE < gain < gap - _TOLERANCE and gain <= room + _TOLERANCE:
+                found = (abs(gap / 2 - gain), name, back)
+                best = found if best is None else min(best, found)
         if best is None:
             return False
         self._take(best[1], giver, taker)
-        self._take(best[2], taker, giver)
+        for other in best[2]:
+            self._take(other, taker, giver)
         return True
+
+    def _movable(self, bridge: str) -> list[str]:
+        return sorted(name for name in self.held[bridge] if name not in self.pinned)
 
     def _give(self, name: str, bridge: str) -> None:
         self.held[bridge].add(name)

@@ -25,6 +25,7 @@ from plugin.domain.model import (
     Company,
     Computer,
     Configuration,
+    CustomerPair,
     Delivery,
     Detection,
     Device,
@@ -67,7 +68,9 @@ class Field:
     A field of kind SECRET is sealed at rest, never sent back to a page and never logged.
     ``advanced`` fields stand behind a fold; ``slot`` groups fields of a second credential.
     ``pattern`` is a regular expression the whole value must match, with ``pattern_says`` as the
-    text shown when it does not.
+    text shown when it does not. A ``generated`` secret is made up by the service when it is left
+    empty; when it is replaced, the service keeps the former value for a day as ``<name>_old`` with
+    its end as ``<name>_old_until`` (ISO 8601) among the settings.
     """
 
     name: str
@@ -81,6 +84,7 @@ class Field:
     slot: str = ""
     pattern: str = ""
     pattern_says: str = ""
+    generated: bool = False
 
     @property
     def secret(self) -> bool:
@@ -206,6 +210,20 @@ class ReportsUsage(ABC):
     @abstractmethod
     def usage(self, workspace_id: str, day: date) -> Iterator[UsageLine]:
         """Yield the counted quantities of a workspace on ``day``."""
+
+
+class JoinsCustomers(ABC):
+    """Bills by a second list of clients, which only a person can join to its workspaces.
+
+    Confirmed pairs stand in the connection's setting ``pairs_field``, one ``workspace=customer``
+    per line; a customer in none is a workspace of its own, so that nothing goes unbilled.
+    """
+
+    pairs_field: ClassVar[str]
+
+    @abstractmethod
+    def propose_pairs(self) -> tuple[CustomerPair, ...]:
+        """Return proposals for what is not joined yet, the surest first; they change nothing."""
 
 
 class ListsGroups(ABC):
@@ -433,6 +451,28 @@ class RunsCommands(ABC):
         """Tell how far the command is; ``detail`` is its output."""
 
 
+class RunsScripts(ABC):
+    """Runs scripts that the MSP keeps in the host."""
+
+    @abstractmethod
+    def scripts(self, search: str) -> Iterator[Choice]:
+        """Yield the scripts whose name contains ``search`` (all when empty)."""
+
+    @abstractmethod
+    def run_script(
+        self, script_id: str, computer_ids: tuple[str, ...], parameters: Mapping[str, str]
+    ) -> tuple[str, ...]:
+        """Start a script on these computers now; return the computers the host would not take."""
+
+
+class ListsAlerts(ABC):
+    """Keeps alerts of its own that can be asked for, which heals calls that never came."""
+
+    @abstractmethod
+    def alerts(self, since: datetime) -> Iterator[HostEvent]:
+        """Yield what was raised at or after ``since``, in the shape of a webhook's event."""
+
+
 class SendsWebhooks(ABC):
     """Calls us. What arrives is proved before it has any effect."""
 
@@ -470,6 +510,26 @@ class SendsWebhooks(ABC):
     @abstractmethod
     def read(self, delivery: Delivery) -> HostEvent:
         """Say what a proven delivery means; unknown kinds are UNKNOWN, not an error."""
+
+
+class OffersScripts(ABC):
+    """Calls us by a script that a person puts into it; the text is made here, ready to paste."""
+
+    @abstractmethod
+    def script_events(self) -> tuple[Choice, ...]:
+        """Return the events a script can be made for."""
+
+    @abstractmethod
+    def script_text(self, event: str, url: str, computer_id: str) -> str:
+        """Return the script that reports ``event`` to ``url``.
+
+        ``computer_id`` names the computer whose own secret it will be given; empty means the
+        host's server, which alone may hold the connection's secret. The text holds no secret.
+        """
+
+    @abstractmethod
+    def computer_secret(self, computer_id: str) -> str:
+        """Return the secret of one computer, to be given to the script there."""
 
 
 class PlacesPages(ABC):

@@ -56,6 +56,7 @@ class LicenceState(StrEnum):
     ACTIVE = "active"
     EXPIRED = "expired"
     RESERVED = "reserved"
+    SUSPENDED = "suspended"
     UNKNOWN = "unknown"
 
 
@@ -216,6 +217,21 @@ class UsageLine:
     quantity: int
     how: str
     device_class: DeviceClass | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerPair:
+    """A workspace and a customer of the vendor's second list that may be one client.
+
+    ``score`` is 0 to 100; ``reason`` says in words why they look alike.
+    """
+
+    workspace_id: str
+    workspace_name: str
+    customer_id: str
+    customer_name: str
+    score: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

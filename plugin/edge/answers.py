@@ -39,17 +39,22 @@ class Answer:
     who: str
 
     def json(self) -> Any:  # noqa: ANN401 - the wire; schemas turn it into values
-        """Return the decoded body; AnswerError, without any of the body, when it is not JSON."""
+        """Return the decoded body; an error, without any of the body, when it is not JSON.
+
+        TransientError (code ``web_page``) for a web page: a proxy's, a sign-in's or a maintenance
+        page stands between us and the remote, and goes away. AnswerError for anything else.
+        """
         try:
             return json.loads(self.body, parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
-            text = f"answered something that is not JSON{self._guess()}"
-        raise AnswerError(self.who, text, code="not_json", status=self.status)
-
-    def _guess(self) -> str:
+            pass
+        if self.body.lstrip()[:1] == b"<":
+            text = "answered with a web page instead of data (a proxy, a sign-in or maintenance)"
+            raise TransientError(self.who, text, code="web_page", status=self.status)
+        text = "answered something that is not JSON"
         if not self.body.strip():
-            return " (nothing at all)"
-        return " (a web page)" if self.body.lstrip()[:1] == b"<" else ""
+            text += " (nothing at all)"
+        raise AnswerError(self.who, text, code="not_json", status=self.status)
 
     @property
     def text(self) -> str:
@@ -112,10 +117,21 @@ def error_for(answer: Answer) -> EdgeError | None:
     if status in MISSING:
         return MissingError(who, f"has no such record ({status})", status=status)
     if 300 <= status < 400:
-        return AnswerError(
-            who, f"answered with a redirect ({status})", code="redirect", status=status
-        )
+        return _redirected(answer)
     return AnswerError(who, f"did not accept the request ({status})", status=status)
+
+
+def _redirected(answer: Answer) -> EdgeError:
+    """Judge a redirect, which is never followed.
+
+    A write may have been done before the remote pointed elsewhere (ConnectWise PSA's cloud does
+    so after creating a record), so it is unclear, and whoever wrote has to look.
+    """
+    text = f"answered with a redirect ({answer.status})"
+    if answer.method in {"GET", "HEAD"}:
+        return AnswerError(answer.who, text, code="redirect", status=answer.status)
+    text += ", so it is unclear whether the change was made"
+    return TransientError(answer.who, text, code="redirect", status=answer.status)
 
 
 _UNPROVEN = (ssl.SSLCertVerificationError, CertificateError)

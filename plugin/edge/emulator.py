@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
@@ -110,8 +111,7 @@ class Emulator(ABC):
         self.breach_count = 0
         self.request_count = 0
         self.lock = threading.RLock()
-        self._views: dict[str, Callable[..., Response]] = {}
-        self._urls = Map(list(self._rules()), strict_slashes=False, merge_slashes=False)
+        self._urls = _urls_of(type(self))
 
     # -- what a subclass fills in ------------------------------------------------------------
 
@@ -134,6 +134,10 @@ class Emulator(ABC):
     def contract_path(self, request: Request) -> str | None:
         """Return the path in the contract's terms, or None when the request lies outside it."""
         return request.path
+
+    def contract_for(self, request: Request) -> Contract | None:
+        """Return the contract that judges a request; a system may have several interfaces."""
+        return self.contract
 
     def normal_path(self, path: str) -> str:
         """Return ``path`` in the form in which routes are declared (letter case, prefixes)."""
@@ -256,7 +260,8 @@ class Emulator(ABC):
             return self.refuse(request) or self._missing(request, error)
         except HTTPException as error:  # a redirect of the router is no part of any real system
             return self._missing(request, error)
-        return self.refuse(request) or self._views[endpoint](request, **values)
+        view: Callable[..., Response] = getattr(self, endpoint)
+        return self.refuse(request) or view(request, **values)
 
     def _missing(self, request: Request, error: HTTPException) -> Response:
         if isinstance(error, MethodNotAllowed):
@@ -264,10 +269,10 @@ class Emulator(ABC):
         return self.not_found(request)
 
     def _judge(self, request: Request, response: Response) -> None:
-        path = self.contract_path(request)
-        if self.contract is None or path is None:
+        contract, path = self.contract_for(request), self.contract_path(request)
+        if contract is None or path is None:
             return
-        for breach in self._breaches_of(self.contract, path, request, response):
+        for breach in self._breaches_of(contract, path, request, response):
             self.breaches.append(breach)
             self.breach_count += 1
             for watcher in self.watchers:
@@ -297,18 +302,39 @@ class Emulator(ABC):
         ):
             yield Breach("answer", request.method, path, problem)
 
-    def _rules(self) -> Iterator[Rule]:
-        for name in dir(type(self)):
-            for methods, path in getattr(getattr(type(self), name, None), "routes", ()):
-                endpoint = f"{name} {path}"
-                self._views[endpoint] = getattr(self, name)
-                yield Rule(path, endpoint=endpoint, methods=list(methods))
+
+@cache
+def _urls_of(kind: type[Emulator]) -> Map:
+    """Return the routes of a class; making them takes longer than many a test."""
+    rules = [
+        Rule(path, endpoint=name, methods=list(methods))
+        for name in dir(kind)
+        for methods, path in getattr(getattr(kind, name, None), "routes", ())
+    ]
+    return Map(rules, strict_slashes=False, merge_slashes=False)
 
 
 class _Handler(WSGIRequestHandler):
     """Speaks HTTP/1.1 with keep-alive and says nothing on the console."""
 
     protocol_version = "HTTP/1.1"
+    _dated = False
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Send the status line; Date is the application's own where it sends one."""
+        self._dated = False
+        self.send_response_only(code, message)
+
+    def send_header(self, keyword: str, value: str) -> None:
+        """Send a header, and remember whether it was the time."""
+        self._dated = self._dated or keyword.lower() == "date"
+        super().send_header(keyword, value)
+
+    def end_headers(self) -> None:
+        """End the headers, with the time where the application gave none."""
+        if not self._dated:
+            super().send_header("Date", self.date_time_string())
+        super().end_headers()
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002
         logging.getLogger(__name__).debug(message, *args)

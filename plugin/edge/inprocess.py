@@ -22,7 +22,8 @@ class InProcess(BaseAdapter):
     def __init__(self, application: Any) -> None:  # noqa: ANN401 - any WSGI application
         """Talk to ``application``."""
         super().__init__()
-        self._client = Client(application)
+        # Cookies are the session's business, as on the network: the client would drop ours.
+        self._client = Client(application, use_cookies=False)
 
     def send(
         self,

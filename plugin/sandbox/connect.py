@@ -68,13 +68,13 @@ def _map_by_name(runtime: Runtime, integration: Integration) -> None:
             select(CompanyRow.name, CompanyRow.company_id).where(
                 CompanyRow.host_id == integration.host_id
             )
-        ).tuples()
+        )
     }
     workspaces = db.session.execute(
         select(WorkspaceRow.workspace_id, WorkspaceRow.name).where(
             WorkspaceRow.vendor_id == integration.vendor_id
         )
-    ).tuples()
+    )
     rows = workspaces.all()
     for workspace_id, name in rows:
         company_id = companies.get(name.casefold())

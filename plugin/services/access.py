@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from plugin.domain.errors import RuleError
 from plugin.runtime import Runtime
@@ -89,14 +89,22 @@ def one_time_password() -> str:
     return "-".join(parts)
 
 
-def change_password(runtime: Runtime, user: User, old: str, new: str) -> None:
-    """Replace a password; every other session of the account ends."""
+def change_password(
+    runtime: Runtime, user: User, old: str, new: str, *, keep: int | None = None
+) -> None:
+    """Replace a password; every session of the account ends, but for the one to ``keep``."""
     if not _matches(user.password_hash, old):
         raise RuleError("old", "The present password is wrong.")
     if len(new) < SHORTEST_PASSWORD:
         raise RuleError("new", f"Choose a password of at least {SHORTEST_PASSWORD} characters.")
     with writing() as session:
         user.password_hash, user.must_change = _hasher.hash(new), False
+        session.execute(
+            update(UserSession)
+            .where(UserSession.user_id == user.id, UserSession.ended_at.is_(None))
+            .where(UserSession.id != (keep or 0))
+            .values(ended_at=runtime.now())
+        )
         audit(runtime, session, user.email, "user.password", user.email)
 
 
@@ -219,10 +227,23 @@ def create_token(
     return token
 
 
+def find_token(token: str) -> ApiToken | None:
+    """Return the row of an API token, whatever its state."""
+    return db.session.scalar(select(ApiToken).where(ApiToken.digest == digest(token)))
+
+
+def revoke_token(runtime: Runtime, token_id: int, actor: str) -> None:
+    """Make an API token worthless at once; harmless when it is so already."""
+    with writing() as session:
+        found = session.get(ApiToken, token_id)
+        if found is not None and found.revoked_at is None:
+            found.revoked_at = runtime.now()
+            audit(runtime, session, actor, "token.revoke", found.name)
+
+
 def person_with_token(runtime: Runtime, token: str) -> Person | None:
     """Return who an API token stands for, or None when it is unknown, expired or revoked."""
-    found = db.session.scalar(select(ApiToken).where(ApiToken.digest == digest(token)))
-    now = runtime.now()
+    found, now = find_token(token), runtime.now()
     if found is None or found.revoked_at is not None:
         return None
     if found.expires_at is not None and found.expires_at <= now:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from plugin.domain.contracts import WARNING, Adapter, Advice, Field, FieldKind, Host, SendsWebhooks
@@ -174,7 +174,8 @@ def edit(
         before = _told(connection)
         connection.name, connection.settings = name.strip(), shown
         connection.sealed = runtime.vault.seal(hidden, sealed_place(connection.id))
-        connection.problem = ""
+        connection.problem, connection.refused_at = "", None
+        connection.state, connection.state_since = ConnectionState.NEW, runtime.now()
         audit(
             runtime,
             session,
@@ -185,7 +186,9 @@ def edit(
             after=_told(connection) | {"secrets_changed": hidden != _secrets(adapter, old)},
         )
         _after_change(runtime, session, connection)
-        wake_parked(session, connection.id, runtime.now())
+        lanes = wake_parked(session, connection.id, runtime.now())
+    for lane in lanes:
+        runtime.wake(lane)
     _wake(runtime, connection)
 
 
@@ -274,24 +277,66 @@ def _wake(runtime: Runtime, connection: Connection) -> None:
 # -- checking ----------------------------------------------------------------------------------
 
 
+def rehearse(
+    runtime: Runtime,
+    kind: str,
+    name: str,
+    values: Mapping[str, str],
+    *,
+    saved: Connection | None = None,
+    allow_private: bool = False,
+) -> list[CheckStep]:
+    """Climb the ladder with values that are not saved; FormError names every field at fault.
+
+    With a ``saved`` connection its untouched secrets stand in, and nothing of it is changed.
+    """
+    old = runtime.opened(saved) if saved is not None else {}
+    shown, hidden = _sorted_out(runtime.adapter_class(kind), name, values, old)
+    _free_name(name, saved.id if saved is not None else None)
+    tried = Connection(
+        kind=kind,
+        name=name.strip(),
+        environment=saved.environment if saved is not None else "",
+        origin_override=saved.origin_override if saved is not None else None,
+        allow_private=allow_private,
+        settings=shown,
+    )
+    db.session.rollback()
+    return climb(runtime, tried, shown | hidden)
+
+
 def check(runtime: Runtime, connection: Connection) -> list[CheckStep]:
     """Climb the ladder of a saved connection and remember the outcome on it."""
     settings = runtime.opened(connection)
     db.session.commit()
     steps = climb(runtime, connection, settings)
     failed = next((each for each in steps if each.outcome is Outcome.FAILED), None)
+    told = [{key: str(value) for key, value in asdict(each).items()} for each in steps]
     with writing() as session:
-        connection.checked_at = runtime.now()
-        connection.check_result = [
-            {key: str(value) for key, value in asdict(each).items()} for each in steps
-        ]
+        now = runtime.now()
+        _note(session, connection, checked_at=now, check_result=told)
         if failed is None:
-            set_state(runtime, connection, ConnectionState.WORKING, "")
-            wake_parked(session, connection.id, runtime.now())
+            _note(session, connection, state=ConnectionState.WORKING, worked_at=now, problem="")
+            _note(session, connection, refused_at=None)
+            lanes = wake_parked(session, connection.id, now)
         else:
-            problem = f"{failed.name}: {failed.seen}"
-            set_state(runtime, connection, ConnectionState.ATTENTION, problem)
+            problem = f"{failed.name}: {failed.seen}"[:2000]
+            _note(session, connection, state=ConnectionState.ATTENTION, problem=problem)
+            lanes = []
+    for lane in lanes:
+        runtime.wake(lane)
     return steps
+
+
+def _note(session: Session, connection: Connection, **values: object) -> None:
+    """Write what was found out about a connection.
+
+    An UPDATE, not a change of the object: what a machine notes is no edit, which would raise the
+    version, remake every adapter and refuse a person who is just editing.
+    """
+    if "state" in values and values["state"] != connection.state:
+        values["state_since"] = values.get("worked_at") or connection.checked_at
+    session.execute(update(Connection).where(Connection.id == connection.id).values(**values))
 
 
 def ask_for_check(runtime: Runtime, session: Session, connection: Connection) -> str:
@@ -327,22 +372,16 @@ def climb(runtime: Runtime, connection: Connection, settings: Mapping[str, str])
 
 
 def _failed(adapter: Adapter, rung: str, error: EdgeError) -> CheckStep:
-    advice = adapter.advice(rung, error) or next(
-        (text for kind, text in _GUIDED.items() if isinstance(error, kind)),
-        Advice("the remote answered something nobody promised", "check the address and version"),
-    )
+    advice = adapter.advice(rung, error) or advice_for(error)
     return CheckStep(rung, Outcome.FAILED, error.message, advice.cause, advice.cure)
 
 
-def set_state(
-    runtime: Runtime, connection: Connection, state: ConnectionState, problem: str
-) -> None:
-    """Write what we know of a connection (inside the caller's transaction)."""
-    if connection.state != state:
-        connection.state, connection.state_since = state, runtime.now()
-    connection.problem = problem[:2000]
-    if state is ConnectionState.WORKING:
-        connection.worked_at = runtime.now()
+def advice_for(error: EdgeError) -> Advice:
+    """Return cause and cure of a failed call, as far as its kind tells them."""
+    return next(
+        (text for kind, text in _GUIDED.items() if isinstance(error, kind)),
+        Advice("the remote answered something nobody promised", "check the address and version"),
+    )
 
 
 # -- removing ----------------------------------------------------------------------------------

@@ -69,7 +69,8 @@ def accept(
 
 
 def _worth_keeping(headers: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    lower = ((name.lower(), value) for name, value in headers)
+    """Return the headers a proof may need; no proof has letters beyond ASCII in it."""
+    lower = ((name.lower(), value) for name, value in headers if value.isascii())
     return tuple(
         sorted(each for each in lower if each[0].startswith(_KEPT) or each[0] in _ALSO_KEPT)
     )
@@ -163,8 +164,8 @@ def _begin(runtime: Runtime, delivery_id: int, event: HostEvent) -> str:
 
 
 def _fit(text: str, size: int) -> str:
-    """Cut a foreign text to its column; PostgreSQL stores no zero characters."""
-    return text.replace("\0", "")[:size]
+    """Cut a foreign text to its column, without what no database stores (zeros, half pairs)."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()[:size]
 
 
 def _double(runtime: Runtime, row: Delivery) -> str:

@@ -22,6 +22,7 @@ from plugin.store.integrations import (
     WorkspaceLink,
 )
 from plugin.store.mirror import WorkspaceRow
+from plugin.store.work import SyncRun
 
 
 def get(integration_id: int) -> Integration:
@@ -151,7 +152,7 @@ def _known_workspaces(session: Session, vendor_id: int, wanted: set[str]) -> dic
             WorkspaceRow.vendor_id == vendor_id, WorkspaceRow.gone_at.is_(None)
         )
     )
-    names = dict(rows.tuples().all())
+    names = dict(rows.all())
     unknown = sorted(wanted - names.keys())
     if unknown:
         raise RuleError("workspaces", f"the vendor lists no workspace {', '.join(unknown)}")
@@ -173,12 +174,38 @@ def _refuse_taken(session: Session, integration: Integration, workspace_id: str,
         raise RuleError("workspaces", f"{name} is served by {owner} already; remove it there first")
 
 
+def sync_now(
+    runtime: Runtime, actor: str, integration: Integration, *, full: bool = False
+) -> list[SyncRun]:
+    """Ask for everything the integration needs: both sides' lists, and its workspaces' data."""
+    vendor = integration.vendor
+    served = {link.workspace_id for link in integration.links}
+    scopes = [each for each in sync.scopes_of(runtime, vendor) if each in served or not each]
+    runs = [sync.ask(runtime, vendor, sync.WORKSPACES, by=actor)]
+    runs += sync.ask_all(runtime, integration.host, by=actor)
+    return runs + [
+        sync.ask(runtime, vendor, sync.DATA, scope=scope, by=actor, full=full) for scope in scopes
+    ]
+
+
 # -- switches and rules ------------------------------------------------------------------------
 
 
-def switch_tickets(runtime: Runtime, actor: str, integration: Integration, *, on: bool) -> None:
-    """Let tickets be written to the host, or stop it."""
+def switch_tickets(
+    runtime: Runtime,
+    actor: str,
+    integration: Integration,
+    *,
+    on: bool,
+    version: int | None = None,
+) -> None:
+    """Let tickets be written to the host, or stop it.
+
+    ConflictError when somebody else changed the integration since ``version`` was shown.
+    """
     with writing() as session:
+        if version is not None:
+            _not_changed_since(integration, version)
         integration.writes_tickets = on
         audit(runtime, session, actor, "integration.writes_tickets", integration.name, after=on)
         lanes = _reconsider(runtime, session, integration) if on else set()
@@ -195,6 +222,7 @@ def set_rule(
     fields: Mapping[str, str],
 ) -> None:
     """Switch a rule on or off and set the host's routing words for its tickets."""
+    _refuse_unknown_words(runtime, integration, fields)
     with writing() as session:
         before = {"enabled": rule.enabled, "fields": dict(rule.fields)}
         rule.enabled = enabled
@@ -210,6 +238,16 @@ def set_rule(
         )
         lanes = _reconsider(runtime, session, integration) if enabled else set()
     _wake_all(runtime, lanes)
+
+
+def _refuse_unknown_words(
+    runtime: Runtime, integration: Integration, fields: Mapping[str, str]
+) -> None:
+    host = runtime.adapter_class(integration.host.kind)
+    known = {each.name for each in host.ticket_fields} if issubclass(host, OpensTickets) else set()
+    unknown = sorted(fields.keys() - known)
+    if unknown:
+        raise RuleError("fields", f"{host.title} tickets have no {', '.join(unknown)}")
 
 
 def _reconsider(runtime: Runtime, session: Session, integration: Integration) -> set[str]:

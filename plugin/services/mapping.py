@@ -55,6 +55,7 @@ def map_company(
             if mapping is not None:
                 session.delete(mapping)
         else:
+            _refuse_unknown(session, integration, workspace_id)
             _refuse_company(session, integration, workspace_id, company_id)
             if mapping is None:
                 mapping = CompanyMapping(
@@ -77,6 +78,14 @@ def map_company(
         )
         lanes = tickets.reconsider(runtime, session, integration.vendor, workspace_id)
     _wake_all(runtime, lanes)
+
+
+def _refuse_unknown(session: Session, integration: Integration, workspace_id: str) -> None:
+    known = select(WorkspaceRow.id).where(
+        WorkspaceRow.vendor_id == integration.vendor_id, WorkspaceRow.workspace_id == workspace_id
+    )
+    if session.scalar(known) is None:
+        raise RuleError("workspace", "the vendor lists no such workspace; refresh the workspaces")
 
 
 def _refuse_company(
@@ -128,7 +137,7 @@ def suggestions(integration: Integration) -> list[Suggestion]:
             MappingRefusal.vendor_id == integration.vendor_id,
             MappingRefusal.host_id == integration.host_id,
         )
-    ).tuples()
+    )
     return suggest(_unmapped(integration), companies, refused.all())
 
 

@@ -196,9 +196,7 @@ def recount(session: Session, vendor_id: int, workspace_ids: set[str]) -> None:
                     DeviceRow.gone_at.is_(None),
                 )
                 .group_by(DeviceRow.protection)
-            )
-            .tuples()
-            .all()
+            ).all()
         )
         session.execute(
             update(WorkspaceRow)

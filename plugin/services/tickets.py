@@ -100,7 +100,7 @@ def reconsider(
             )
         )
     )
-    fresh = [_detection(row) for row in rows if row.kind + row.device_id not in known]
+    fresh = [detection_of(row) for row in rows if row.kind + row.device_id not in known]
     return consider(runtime, session, vendor, fresh)
 
 
@@ -139,7 +139,7 @@ class _Desk:
         self._integration, self._vendor = integration, vendor
         self._workspace_id = workspace_id
         self._rows = {row.id: row for row in integration.rules}
-        self._rules = [_rule(row) for row in integration.rules]
+        self._rules = [rule_of(row) for row in integration.rules]
         self._company_id = _company_of(session, integration, workspace_id)
         self._workspace = _workspace_name(session, vendor.id, workspace_id)
 
@@ -255,7 +255,8 @@ class _Desk:
         )
 
 
-def _rule(row: TicketRule) -> Rule:
+def rule_of(row: TicketRule) -> Rule:
+    """Return a rule as the decision needs it."""
     return Rule(
         id=row.id,
         workspace_id=row.workspace_id,
@@ -311,7 +312,8 @@ def _company_name(session: Session, host_id: int, company_id: str) -> str:
     return name or company_id
 
 
-def _detection(row: DetectionRow) -> Detection:
+def detection_of(row: DetectionRow) -> Detection:
+    """Return a stored detection as the value it was."""
     return Detection(
         id=row.detection_id,
         workspace_id=row.workspace_id,

@@ -76,20 +76,39 @@ def configure(app: Flask, url: str) -> None:
         prepare(db.engine)
 
 
-def upgrade(revision: str = "head") -> Schema:
+def upgrade(app: Flask, revision: str = "head") -> None:
     """Bring the tables to ``revision``; waits its turn when another process does the same."""
-    before = check()
-    if before.problems:
-        raise SchemaError("\n".join(before.problems))
-    if before.current != before.newest or revision != "head":
-        _migrate(command.upgrade, revision)
-    return check()
+    with app.app_context():
+        schema = check()
+        if schema.problems:
+            raise SchemaError("\n".join(schema.problems))
+        if not schema.is_current or revision != "head":
+            _migrate(command.upgrade, revision)
 
 
-def downgrade(revision: str) -> Schema:
+def downgrade(app: Flask, revision: str = "-1") -> None:
     """Take the tables back to ``revision`` (``base`` for none, ``-1`` for one step)."""
-    _migrate(command.downgrade, revision)
-    return check()
+    with app.app_context():
+        _migrate(command.downgrade, revision)
+
+
+def is_current(app: Flask) -> bool:
+    """Tell whether this program can work with the database as it is."""
+    with app.app_context():
+        return check().is_current
+
+
+def require_current(app: Flask) -> None:
+    """SchemaError, saying what to do, unless this program can work with the database as it is."""
+    with app.app_context():
+        schema = check()
+    if schema.problems:
+        raise SchemaError("\n".join(schema.problems))
+    if not schema.is_current:
+        raise SchemaError(
+            f"the database is at revision {schema.current or 'none'}, this version needs"
+            f" {schema.newest}: run `bridgehead db upgrade` (after a backup)."
+        )
 
 
 def _migrate(how: Any, revision: str) -> None:  # noqa: ANN401 - one of alembic's commands

@@ -45,6 +45,7 @@ class DeviceRow(Base):
         UniqueConstraint("vendor_id", "workspace_id", "device_id"),
         Index("ix_device_list", "gone_at", "name", "id"),
         Index("ix_device_protection", "gone_at", "protection", "name", "id"),
+        Index("ix_device_contact", "gone_at", "last_contact_at", "id"),
         Index("ix_device_workspace", "vendor_id", "workspace_id", "gone_at", "name", "id"),
         Index("ix_device_serial", "serial"),
     )

@@ -7,7 +7,7 @@ A new migration, after the models have changed (name it by its intent):
 While nothing is released, the first one is made anew by deleting versions/*.py before that line.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 from flask import current_app
@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from plugin.store.base import UtcDateTime, db
 
 
-def _render(kind: str, item: Any, _autogen: Any) -> str | bool:  # noqa: ANN401 - alembic's hook
+def _render(kind: str, item: Any, _: Any) -> str | Literal[False]:  # noqa: ANN401 - a hook
     """Write our own column types as what they are in the database."""
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"
@@ -30,8 +30,7 @@ def _run(connection: Connection) -> None:
         target_metadata=db.metadata,
         render_item=_render,
         transactional_ddl=True,
-        compare_type=True,
-        **{key: value for key, value in options.items() if key not in {"compare_type"}},
+        **options,
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -16,9 +16,9 @@ def main(intent: str) -> None:
         app = Flask("migrations")
         configure(app, f"sqlite:///{Path(folder) / 'new.sqlite'}")
         number = len(list((MIGRATIONS / "versions").glob("[0-9]*.py")))
+        if number:
+            upgrade(app)
         with app.app_context():
-            if number:
-                upgrade()
             command.revision(
                 make_config(), message=intent, autogenerate=True, rev_id=f"{number + 1:04d}"
             )

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from werkzeug.wrappers import Request, Response
 
@@ -103,28 +103,19 @@ def call(
     ) -> Callable[[Self_, Request], Response]:
         @wraps(method)
         def view(self: Self_, request: Request) -> Response:
-            return self.respond(lambda: method(self, arguments(request), self.session_of(request)))
+            return self.respond(
+                lambda: method(self, self.arguments(request), self.session_of(request))
+            )
 
         return route("POST", PREFIX + name)(view)
 
     return mark
 
 
-def arguments(request: Request) -> Arguments:
-    """Return the arguments of a call."""
-    try:
-        read = json.loads(request.get_data() or b"{}")
-    except ValueError:
-        raise bad_format("JSON") from None
-    if not isinstance(read, dict):
-        raise bad_format("JSON")
-    return read
-
-
 class CenterGround(Emulator):
     """Who is let in, and the bookkeeping of what was found for whom."""
 
-    contract = Contract(Path(__file__).parent / "center.openapi.json")
+    contract: ClassVar[Contract] = Contract(Path(__file__).parent / "center.openapi.json")
     own_faults = ("expired-token", "busy", "error-in-200", "wrong-types")
 
     def __init__(
@@ -187,6 +178,21 @@ class CenterGround(Emulator):
         if request.path.startswith(PREFIX):
             return self.json(no_such_call(request.path.removeprefix(PREFIX)).body)
         return Response("", 404)
+
+    def arguments(self, request: Request) -> Arguments:
+        """Return the arguments of a call; PxgFault when they are not what the call takes."""
+        operation = self.contract.operation("POST", request.path)
+        body = request.get_data() or b"{}"
+        if operation is None or self.contract.judge_request(
+            operation,
+            query=[],
+            headers=dict(request.headers),
+            content_type=request.content_type or "application/json",
+            body=body,
+        ):
+            raise bad_format("arguments")
+        read: Arguments = json.loads(body)
+        return read
 
     # -- switches ------------------------------------------------------------------------------
 
@@ -352,7 +358,12 @@ def _session_id(request: Request) -> str:
 
 
 def _connection(request: Request) -> str:
-    return f"connection-{request.environ.get('REMOTE_ADDR')}:{request.environ.get('REMOTE_PORT')}"
+    """Return what stands for the TCP connection: the caller's address.
+
+    The real server logs the connection itself in; the one that serves us closes it after each
+    answer. A caller who logs in to two servers this way must use sessions here.
+    """
+    return f"connection-{request.environ.get('REMOTE_ADDR')}"
 
 
 def _plain(encoded: str) -> str:

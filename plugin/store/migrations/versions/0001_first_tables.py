@@ -248,6 +248,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('vendor_id', 'workspace_id', 'device_id', name=op.f('uq_device_vendor_id_workspace_id_device_id'))
     )
     with op.batch_alter_table('device', schema=None) as batch_op:
+        batch_op.create_index('ix_device_contact', ['gone_at', 'last_contact_at', 'id'], unique=False)
         batch_op.create_index('ix_device_list', ['gone_at', 'name', 'id'], unique=False)
         batch_op.create_index('ix_device_protection', ['gone_at', 'protection', 'name', 'id'], unique=False)
         batch_op.create_index('ix_device_serial', ['serial'], unique=False)
@@ -536,6 +537,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_device_serial')
         batch_op.drop_index('ix_device_protection')
         batch_op.drop_index('ix_device_list')
+        batch_op.drop_index('ix_device_contact')
 
     op.drop_table('device')
     with op.batch_alter_table('detection', schema=None) as batch_op:

@@ -1,0 +1,18 @@
+"""The doors: HTTP in, one service call, HTTP out."""
+
+from flask import Blueprint, Flask
+
+from plugin.blueprints import access, errors, health, messages, pages
+
+ALL: tuple[Blueprint, ...] = (access.blueprint, health.blueprint, *pages.BLUEPRINTS)
+"""Every blueprint, in the order of the route list."""
+
+
+def install(app: Flask) -> None:
+    """Open every door of the application."""
+    messages.install(app)
+    errors.install(app)
+    health.install(app)
+    pages.install(app)
+    for blueprint in ALL:
+        app.register_blueprint(blueprint)

@@ -1,0 +1,71 @@
+"""The fast inbox: the same door without Flask's dispatch, which costs more than all the rest.
+
+Off unless the operator turns it on (``BRIDGEHEAD_FAST_INBOX``); the same tests run against both.
+"""
+
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask
+
+from plugin.blueprints import webhooks
+from plugin.blueprints.webhooks import Knock
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+class FastInbox:
+    """Answers hosts' calls, and hands every other request to the application behind it."""
+
+    def __init__(self, app: Flask, behind: Application) -> None:
+        """Stand before ``behind``, normally ``app.wsgi_app``."""
+        self._app, self._behind = app, behind
+        self._limit = app.config["MAX_CONTENT_LENGTH"] or 1_048_576
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request."""
+        path: str = environ.get("PATH_INFO", "")
+        method: str = environ["REQUEST_METHOD"]
+        if not path.startswith(webhooks.PREFIX) or method not in webhooks.METHODS:
+            return self._behind(environ, start_response)
+        knock = Knock(
+            method=method,
+            rest=path.removeprefix(webhooks.PREFIX).encode("latin-1").decode("utf-8", "replace"),
+            query=environ.get("QUERY_STRING", ""),
+            headers=_headers(environ),
+            body=self._body(environ) if method == "POST" else b"",
+        )
+        with self._app.app_context():
+            reply = webhooks.answer(webhooks.receiver(), knock)
+        body = reply.text.encode()
+        size = [] if reply.status == HTTPStatus.NO_CONTENT else [("Content-Length", str(len(body)))]
+        phrase = HTTPStatus(reply.status).phrase
+        start_response(f"{int(reply.status)} {phrase}", [*reply.headers, *size])
+        return [] if method == "HEAD" else [body]
+
+    def _body(self, environ: Environ) -> bytes | None:
+        """Read the body; None when it is too large. Without a length there is none."""
+        length: str = environ.get("CONTENT_LENGTH") or ""
+        if length:
+            size = int(length) if length.isascii() and length.isdigit() else 0
+            if size > self._limit:
+                return None
+            return bytes(environ["wsgi.input"].read(size))
+        if not environ.get("wsgi.input_terminated"):
+            return b""
+        body = bytes(environ["wsgi.input"].read(self._limit + 1))
+        return None if len(body) > self._limit else body
+
+
+def _headers(environ: Environ) -> list[tuple[str, str]]:
+    found = [
+        (key[5:].replace("_", "-").lower(), value)
+        for key, value in environ.items()
+        if key.startswith("HTTP_")
+    ]
+    if environ.get("CONTENT_TYPE"):
+        found.append(("content-type", environ["CONTENT_TYPE"]))
+    return found

@@ -1,0 +1,101 @@
+"""What operators and their monitoring ask: alive, ready, how much, how slow."""
+
+import time
+from collections.abc import Iterator
+
+from flask import Flask, Response, current_app, g, jsonify, request
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import generate_latest
+from sqlalchemy.exc import SQLAlchemyError
+
+from plugin.blueprints.guard import anyone, runtime
+from plugin.blueprints.guard import blueprint as new_blueprint
+from plugin.services import lists
+from plugin.store import database
+from plugin.store.base import db
+
+blueprint = new_blueprint("health", __name__)
+
+WHY = "monitoring asks without an account, and the answers hold no client's data"
+_seconds = Histogram(
+    "bridgehead_http_seconds",
+    "Time to answer, by route",
+    ["method", "route", "status"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+
+
+def install(app: Flask) -> None:
+    """Measure every answer, by route and never by path: paths are without number."""
+    app.before_request(_start)
+    app.after_request(_measure)
+
+
+def _start() -> None:
+    g.started = time.perf_counter()
+
+
+def _measure(response: Response) -> Response:
+    route = request.url_rule.rule if request.url_rule else "none"
+    method = request.method if request.method in {"GET", "HEAD", "POST"} else "other"
+    status = f"{response.status_code // 100}xx"
+    if started := g.get("started"):
+        _seconds.labels(method, route, status).observe(time.perf_counter() - started)
+    return response
+
+
+@blueprint.get("/healthz")
+@anyone(why=WHY)
+def alive() -> Response:
+    """Say that this process answers."""
+    return Response("ok\n", mimetype="text/plain")
+
+
+@blueprint.get("/readyz")
+@anyone(why=WHY)
+def ready() -> tuple[Response, int]:
+    """Say whether requests can be served: the database is there and its tables are ours."""
+    try:
+        schema = database.check()
+    except SQLAlchemyError as error:
+        db.session.rollback()
+        return jsonify(
+            ready=False, problems=[f"the database is away ({type(error).__name__})"]
+        ), 503
+    if schema.is_current:
+        return jsonify(ready=True, problems=[]), 200
+    behind = [] if schema.problems else ["the tables are old: run `bridgehead db upgrade`"]
+    return jsonify(ready=False, problems=[*schema.problems, *behind]), 503
+
+
+@blueprint.get("/metrics")
+@anyone(why=WHY)
+def metrics() -> Response:
+    """Give the figures in Prometheus's text format."""
+    figures = CollectorRegistry()
+    figures.register(_Queue())
+    text = generate_latest(REGISTRY) + generate_latest(figures)
+    return Response(text, content_type=CONTENT_TYPE_LATEST)
+
+
+class _Queue:
+    """The queue's figures, read when they are asked for."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        jobs = GaugeMetricFamily(
+            "bridgehead_jobs", "Jobs by kind and state", labels=["kind", "state"]
+        )
+        age = GaugeMetricFamily(
+            "bridgehead_queue_age_seconds", "How long the oldest due job has waited"
+        )
+        try:
+            counts, oldest = lists.queue_figures(runtime().now())
+        except SQLAlchemyError:
+            current_app.logger.warning("metrics: the database did not answer")
+            return
+        for (kind, state), number in sorted(counts.items()):
+            jobs.add_metric([kind, state], number)
+        age.add_metric([], oldest)
+        yield jobs
+        yield age

@@ -1,0 +1,39 @@
+"""The pages: each loads, makes one service call, and renders or redirects."""
+
+from flask import Blueprint, Flask
+
+from plugin.blueprints.pages import (
+    activity,
+    audit,
+    connecting,
+    connections,
+    context,
+    dashboard,
+    deliveries,
+    devices,
+    environment,
+    integrating,
+    integrations,
+    mapping,
+    tickets,
+)
+
+BLUEPRINTS: tuple[Blueprint, ...] = (
+    dashboard.blueprint,
+    devices.blueprint,
+    tickets.blueprint,
+    connections.blueprint,
+    connecting.blueprint,
+    integrations.blueprint,
+    integrating.blueprint,
+    mapping.blueprint,
+    deliveries.blueprint,
+    activity.blueprint,
+    environment.blueprint,
+    audit.blueprint,
+)
+
+
+def install(app: Flask) -> None:
+    """Give every template what the frame of a page needs."""
+    context.install(app)

@@ -1,0 +1,125 @@
+"""Connections: the list, one with its last check, syncing, and deleting with its consequences."""
+
+from collections.abc import Mapping
+
+from flask import flash, request
+
+from plugin.blueprints.forms import DeleteForm, Faults
+from plugin.blueprints.guard import allow, person, runtime
+from plugin.blueprints.guard import blueprint as new_blueprint
+from plugin.blueprints.pages import words
+from plugin.blueprints.pages.context import scope
+from plugin.blueprints.pages.showing import Answer, one, show, to
+from plugin.domain.contracts import Adapter, Field, FieldKind
+from plugin.services import connections, lists, sync
+from plugin.services.access import Role
+from plugin.store.integrations import Connection
+
+blueprint = new_blueprint("connections", __name__)
+
+
+@blueprint.get("/connections")
+@allow(Role.VIEWER)
+def table() -> Answer:
+    """List the connections."""
+    found = lists.connections(
+        runtime(), side=request.args.get("side", ""), q=request.args.get("q", ""), scope=scope()
+    )
+    return show("connections/table.html", lines=found, adapters=runtime().adapters)
+
+
+@blueprint.get("/connections/<int:connection_id>")
+@allow(Role.VIEWER)
+def connection(connection_id: int) -> Answer:
+    """Show one connection: what it is, how it stands, what it did last."""
+    row = one(Connection, connection_id)
+    adapter = runtime().adapters.get(row.kind)
+    return show(
+        "connections/one.html",
+        connection=row,
+        adapter=adapter,
+        settings=_settings(row, adapter),
+        webhook_url=connections.webhook_url(runtime(), row),
+        runs=lists.runs_of(row.id),
+        integrations=[
+            line.row
+            for line in lists.integrations(runtime(), scope=scope())
+            if row.id in {line.row.host_id, line.row.vendor_id}
+        ],
+        circuit=runtime().circuit(row),
+    )
+
+
+def _settings(row: Connection, adapter: type[Adapter] | None) -> list[tuple[str, str]]:
+    """Return the labels and values that may be seen; of a secret only that one is saved."""
+    return [
+        (field.label, connections.HIDDEN if field.secret else _shown(field, row.settings))
+        for field in (adapter.fields if adapter else ())
+        if field.secret or row.settings.get(field.name)
+    ]
+
+
+def _shown(field: Field, settings: Mapping[str, str]) -> str:
+    value = settings[field.name]
+    if field.kind is FieldKind.SWITCH:
+        return "yes" if value == "true" else "no"
+    return next((each.label for each in field.choices if each.value == value), value)
+
+
+@blueprint.post("/connections/<int:connection_id>/check")
+@allow(Role.TECHNICIAN)
+def check(connection_id: int) -> Answer:
+    """Run the connection check now."""
+    steps = connections.check(runtime(), one(Connection, connection_id))
+    failed = next((each for each in steps if each.outcome is connections.Outcome.FAILED), None)
+    if failed is None:
+        flash("The connection check went through.", "ok")
+    else:
+        flash(
+            f"The connection check stopped at “{failed.name}”. See below for the cure.", "warning"
+        )
+    return to("connections.connection", connection_id=connection_id)
+
+
+@blueprint.post("/connections/<int:connection_id>/sync")
+@allow(Role.TECHNICIAN)
+def sync_now(connection_id: int) -> Answer:
+    """Ask for everything of this connection."""
+    runs = sync.ask_all(runtime(), one(Connection, connection_id), by=person().name)
+    flash(f"{words.count(len(runs), 'sync run')} asked for. You can leave this page.", "ok")
+    return to("connections.connection", connection_id=connection_id)
+
+
+@blueprint.get("/connections/<int:connection_id>/delete")
+@allow(Role.ADMINISTRATOR)
+def ask_delete(connection_id: int) -> Answer:
+    """Show what a deletion takes with it."""
+    return _delete_page(one(Connection, connection_id), {})
+
+
+@blueprint.post("/connections/<int:connection_id>/delete")
+@allow(Role.ADMINISTRATOR)
+def delete(connection_id: int) -> Answer:
+    """Delete after the name was typed in."""
+    row = one(Connection, connection_id)
+    given, faults = DeleteForm.read(request.form)
+    if given["typed"].strip() != row.name:
+        faults = {"typed": [f"Type the name exactly as it stands: {row.name}"]}
+    if faults:
+        return _delete_page(row, faults), 422
+    name = row.name
+    connections.delete(runtime(), person().name, row)
+    days = runtime().settings.limits.keep.undo_days
+    flash(f"{name} was deleted. It is kept for {days} days in case it has to come back.", "ok")
+    return to("connections.table")
+
+
+def _delete_page(row: Connection, faults: Faults) -> str:
+    counts = [pair for pair in connections.what_goes_with(row).items() if pair[1]]
+    return show(
+        "connections/delete.html",
+        connection=row,
+        consequences=[(number, noun) for noun, number in counts],
+        days=runtime().settings.limits.keep.undo_days,
+        errors=faults,
+    )

@@ -1,0 +1,115 @@
+"""What the frame of every page shows: menu, environment mark, who is signed in."""
+
+from dataclasses import dataclass
+
+from flask import Flask, g, request, url_for
+
+from plugin.blueprints.guard import current_person, runtime
+from plugin.blueprints.pages import words
+from plugin.services import lists
+from plugin.services.access import Role
+from plugin.services.lists import Scope, Waiting
+
+PRODUCTION = "production"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the menu; without an endpoint it is the heading of a group."""
+
+    label: str
+    endpoint: str = ""
+    icon: str = ""
+    role: Role = Role.VIEWER
+    badge: str = ""
+
+
+MENU: tuple[Entry, ...] = (
+    Entry("Dashboard", "dashboard.home", "layout-dashboard"),
+    Entry("Protection"),
+    Entry("Devices", "devices.table", "device-desktop"),
+    Entry("Tickets", "tickets.table", "ticket", badge="tickets_failing"),
+    Entry("Ticket log", "tickets.log", "list-check"),
+    Entry("Config"),
+    Entry("Connections", "connections.table", "plug-connected", badge="connections"),
+    Entry("Integrations", "integrations.table", "arrows-exchange"),
+    Entry("Environment", "environment.show", "settings", Role.ADMINISTRATOR),
+    Entry("Activity"),
+    Entry("Sync runs", "activity.table", "refresh"),
+    Entry("Received calls", "deliveries.table", "webhook", badge="deliveries_dead"),
+    Entry("Audit log", "audit.table", "history", Role.ADMINISTRATOR),
+    Entry("Account"),
+    Entry("Sessions", "access.sessions", "users"),
+    Entry("Password", "access.password", "key"),
+)
+
+
+def install(app: Flask) -> None:
+    """Offer the frame's values and the words' tables to every template."""
+    app.context_processor(_frame)
+    app.jinja_env.globals["words"] = words
+
+
+def scope() -> Scope:
+    """Return which connections' objects this request shows; asked once."""
+    found: Scope | None = g.get("scope")
+    if found is None:
+        found = g.scope = lists.scope_of(runtime())
+    return found
+
+
+def embedded() -> bool:
+    """Tell whether the page is shown inside a host's screen."""
+    asked = request.args.get("embedded") == "1"
+    return asked or request.headers.get("Sec-Fetch-Dest") == "iframe"
+
+
+def _frame() -> dict[str, object]:
+    who = current_person()
+    frame: dict[str, object] = {"embedded": embedded(), "menu": [], "home": "/"}
+    if who is None or g.get("bare_page") or who.must_change:
+        return frame
+    mark = scope().environment
+    waiting = lists.waiting(runtime(), scope())
+    return frame | {
+        "menu": _menu(who.role, waiting),
+        "environment_mark": "" if mark == PRODUCTION else mark.upper(),
+        "user": {
+            "name": who.name,
+            "role": who.role.value.capitalize(),
+            "sign_out": url_for("access.sign_out"),
+        },
+        "may": _may(who.role),
+    }
+
+
+def _may(role: Role) -> dict[str, bool]:
+    """Say for templates what the reader may do, by role: ``{% if may.administrator %}``."""
+    return {each.value: role.covers(each) for each in Role}
+
+
+def _menu(role: Role, waiting: Waiting) -> list[dict[str, object]]:
+    allowed = [entry for entry in MENU if role.covers(entry.role)]
+    here = _current(allowed)
+    return [_line(entry, waiting, current=entry is here) for entry in allowed]
+
+
+def _line(entry: Entry, waiting: Waiting, *, current: bool) -> dict[str, object]:
+    if not entry.endpoint:
+        return {"heading": entry.label}
+    badge = getattr(waiting, entry.badge) if entry.badge else 0
+    return {
+        "href": url_for(entry.endpoint),
+        "label": entry.label,
+        "icon": entry.icon,
+        "badge": badge or "",
+        "current": current,
+    }
+
+
+def _current(entries: list[Entry]) -> Entry | None:
+    """Return the entry of this very page, else that of its group of pages."""
+    exact = [entry for entry in entries if entry.endpoint == request.endpoint]
+    group = words.group_of(request.blueprint or "")
+    near = [entry for entry in entries if entry.endpoint and entry.endpoint.split(".")[0] == group]
+    return next(iter(exact + near), None)

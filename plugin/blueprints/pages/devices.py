@@ -1,0 +1,89 @@
+"""Devices: one dense list over all clients, and one device with what happened on it."""
+
+from collections.abc import Iterator
+
+from flask import abort
+
+from plugin.blueprints.guard import allow, runtime
+from plugin.blueprints.guard import blueprint as new_blueprint
+from plugin.blueprints.pages import words
+from plugin.blueprints.pages.context import scope
+from plugin.blueprints.pages.showing import Answer, ask, csv_file, one, show, wants_csv
+from plugin.services import lists
+from plugin.services.access import Role
+from plugin.services.lists import Ask, DeviceLine
+from plugin.store.mirror import DeviceRow, WorkspaceRow
+
+blueprint = new_blueprint("devices", __name__)
+
+MANY_CLIENTS = 500
+COLUMNS = (
+    "Device",
+    "Client",
+    "Protection",
+    "Class",
+    "Operating system",
+    "User",
+    "Serial number",
+    "Product",
+    "Last contact (UTC)",
+)
+
+
+@blueprint.get("/devices")
+@allow(Role.VIEWER)
+def table() -> Answer:
+    """List the devices."""
+    asked = ask()
+    if wants_csv():
+        return csv_file("devices", COLUMNS, _cells(asked))
+    clients = lists.workspaces.page(runtime(), Ask(page_size=MANY_CLIENTS), scope())
+    number = asked.number("workspace")
+    return show(
+        "devices/table.html",
+        listing=lists.devices.page(runtime(), asked, scope()),
+        clients=clients,
+        chosen=one(WorkspaceRow, number) if number and number > 0 else None,
+        ask=asked,
+    )
+
+
+def _cells(asked: Ask) -> Iterator[tuple[object, ...]]:
+    for line in lists.devices.walk(runtime(), asked):
+        yield _row(line)
+
+
+def _row(line: DeviceLine) -> tuple[object, ...]:
+    device = line.row
+    return (
+        device.name,
+        line.workspace.name,
+        words.state(words.PROTECTION, device.protection)[0],
+        words.DEVICE_CLASS.get(device.device_class, device.device_class),
+        device.operating_system,
+        device.user,
+        device.serial,
+        f"{device.product} {device.product_version}".strip(),
+        device.last_contact_at,
+    )
+
+
+@blueprint.get("/devices/<int:device_id>")
+@allow(Role.VIEWER)
+def device(device_id: int) -> Answer:
+    """Show one device, its conditions, detections and tickets."""
+    row = one(DeviceRow, device_id)
+    if row.vendor_id not in scope().vendors:
+        abort(404)
+    about = lists.about_device(row)
+    here = Ask(
+        page_size=20,
+        filters={"device": row.device_id, "vendor": str(row.vendor_id), "place": row.workspace_id},
+    )
+    return show(
+        "devices/one.html",
+        device=row,
+        about=about,
+        detections=lists.detections.page(runtime(), here, scope()),
+        tickets=lists.tickets.page(runtime(), here, scope()),
+    )

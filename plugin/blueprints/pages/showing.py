@@ -1,0 +1,101 @@
+"""Small things every page does: read what is asked, find by key, show, send away, export."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from flask import Response, abort, redirect, render_template, request, stream_with_context, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from plugin.blueprints.guard import runtime
+from plugin.services.lists import Ask
+from plugin.store.base import Base, db
+
+Row = TypeVar("Row", bound=Base)
+Answer = str | Response | BaseResponse | tuple[str, int]
+CSV_MARK = "\ufeff"
+"""A byte order mark: without it Excel misreads umlauts."""
+
+_FORMULA = ("=", "+", "-", "@")
+
+
+def ask() -> Ask:
+    """Return what the query string asks of a list."""
+    return Ask.of(request.args.to_dict())
+
+
+def wants_csv() -> bool:
+    """Tell whether the filtered view is wanted as a file."""
+    return request.args.get("format") == "csv"
+
+
+def one(table: type[Row], number: int) -> Row:
+    """Return a row that is not deleted, or answer 404."""
+    found = db.session.get(table, number) if number < 2**63 else None
+    if found is None or getattr(found, "deleted_at", None) is not None:
+        abort(404)
+    return found
+
+
+def show(template: str, **values: Any) -> str:
+    """Render a page."""
+    return render_template(template, **values)
+
+
+def fragment(template: str, **values: Any) -> Response:
+    """Render a part of a page that htmx puts in place."""
+    answer = Response(render_template(template, **values), mimetype="text/html")
+    answer.vary.add("HX-Request")
+    return answer
+
+
+def to(endpoint: str, **values: Any) -> BaseResponse:
+    """Send the browser on after a change (303, so that a reload repeats nothing)."""
+    return redirect(url_for(endpoint, **values), 303)
+
+
+def is_htmx() -> bool:
+    """Tell whether htmx asks, for a part of the page."""
+    return request.headers.get("HX-Request") == "true"
+
+
+# -- CSV ---------------------------------------------------------------------------------------
+
+
+def csv_file(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
+    """Send rows as a CSV file that a spreadsheet opens without running anything in it."""
+
+    def lines() -> Iterator[str]:
+        yield CSV_MARK + _line(header)
+        for row in rows:
+            yield _line(row)
+
+    answer = Response(stream_with_context(lines()), content_type="text/csv; charset=utf-8")
+    day = runtime().now().strftime("%Y-%m-%d")
+    answer.headers["Content-Disposition"] = f'attachment; filename="bridgehead-{name}-{day}.csv"'
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _line(cells: Sequence[object]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerow([cell(each) for each in cells])
+    return out.getvalue()
+
+
+def cell(value: object) -> str:
+    """Return a cell's text: one line, and never a formula.
+
+    >>> cell("=cmd()"), cell("two\\r\\nlines"), cell(-3), cell(None)
+    ("'=cmd()", 'two  lines', '-3', '')
+    """
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, int | float):
+        return str(value)
+    text = "".join(each if each.isprintable() else " " for each in str(value))
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text

@@ -1,0 +1,135 @@
+"""What states are called on pages, and which icon and colour repeats the word."""
+
+from collections.abc import Mapping
+
+from plugin.store.work import DeliveryState, JobState, RunState, TicketState
+
+State = tuple[str, str]
+"""The word, and the kind of the ``ui.state`` macro."""
+
+PROTECTION: Mapping[str, State] = {
+    "critical": ("Critical", "critical"),
+    "warning": ("Warning", "warning"),
+    "ok": ("Protected", "ok"),
+    "unknown": ("Unknown", "unknown"),
+}
+DEVICE_CLASS: Mapping[str, str] = {
+    "workstation": "Workstation",
+    "server": "Server",
+    "mobile": "Mobile device",
+    "other": "Other",
+}
+SEVERITY: Mapping[str, State] = {
+    "critical": ("Critical", "critical"),
+    "functional_failure": ("Functional failure", "critical"),
+    "warning": ("Warning", "warning"),
+    "information": ("Information", "info"),
+    "unknown": ("Unknown", "unknown"),
+}
+CONNECTION: Mapping[str, State] = {
+    "new": ("Not checked yet", "waiting"),
+    "working": ("Working", "ok"),
+    "attention": ("Needs attention", "critical"),
+}
+INTEGRATION: Mapping[str, State] = {
+    "draft": ("Draft: no workspaces yet", "parked"),
+    "active": ("Active", "ok"),
+}
+TICKET: Mapping[str, State] = {
+    TicketState.WAITING.value: ("Waiting to be sent", "waiting"),
+    TicketState.OPEN.value: ("Open", "info"),
+    TicketState.CLOSED.value: ("Closed", "done"),
+}
+DECISION: Mapping[str, State] = {
+    "made": ("Made", "ok"),
+    "appended": ("Note added", "info"),
+    "reopened": ("Opened again", "info"),
+    "suppressed": ("No ticket", "off"),
+    "sent": ("Sent", "done"),
+    "failed": ("Failed", "failed"),
+    "seen": ("Seen at the host", "info"),
+    "closed": ("Closed", "done"),
+}
+DELIVERY: Mapping[str, State] = {
+    DeliveryState.WAITING.value: ("Waiting", "waiting"),
+    DeliveryState.HANDLED.value: ("Handled", "done"),
+    DeliveryState.DROPPED.value: ("Dropped", "off"),
+    DeliveryState.PARKED.value: ("Parked", "parked"),
+    DeliveryState.DEAD.value: ("Dead letter", "dead"),
+}
+RUN: Mapping[str, State] = {
+    RunState.WAITING.value: ("Waiting", "waiting"),
+    RunState.RUNNING.value: ("Running", "running"),
+    RunState.DONE.value: ("Done", "done"),
+    RunState.PARTIAL.value: ("Done in part", "warning"),
+    RunState.FAILED.value: ("Failed", "failed"),
+    RunState.CANCELLED.value: ("Cancelled", "off"),
+}
+JOB: Mapping[str, State] = {
+    JobState.DUE.value: ("Due", "waiting"),
+    JobState.PARKED.value: ("Parked until a person acts", "parked"),
+    JobState.DEAD.value: ("Given up", "dead"),
+}
+OUTCOME: Mapping[str, State] = {
+    "ok": ("OK", "ok"),
+    "warning": ("Look at this", "warning"),
+    "failed": ("Failed", "failed"),
+}
+MAPPING: Mapping[str, State] = {
+    "mapped": ("Mapped", "ok"),
+    "unmapped": ("Not mapped", "warning"),
+    "broken": ("Broken", "critical"),
+    "ignored": ("Not integrated", "off"),
+}
+RUN_WHAT: Mapping[str, str] = {
+    "data": "Devices and detections",
+    "workspaces": "List of workspaces",
+    "companies": "List of companies",
+    "tickets": "Changed tickets",
+}
+EVENT_KIND: Mapping[str, str] = {
+    "ticket": "Ticket",
+    "company": "Company",
+    "agreement": "Agreement",
+    "configuration": "Configuration",
+    "computer": "Computer",
+    "alert": "Alert",
+    "bridge": "Bridge",
+    "unknown": "Not used here",
+    "unread": "Not read yet",
+}
+CLOSED_RUNS = frozenset({"done", "partial", "failed", "cancelled"})
+_GROUPS = {"connecting": "connections", "integrating": "integrations", "mapping": "integrations"}
+
+
+def state(table: Mapping[str, State], word: str) -> State:
+    """Return word and kind of a state; one that is new here is shown as it is."""
+    return table.get(word, (plain(word) or "Unknown", "unknown"))
+
+
+def plain(word: str) -> str:
+    """Return a technical word as a person reads it.
+
+    >>> plain("bases_outdated")
+    'Bases outdated'
+    """
+    return word.replace("_", " ").strip().capitalize()
+
+
+def options(table: Mapping[str, State] | Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return a table as the choices of a filter."""
+    return [(key, told if isinstance(told, str) else told[0]) for key, told in table.items()]
+
+
+def count(number: int, singular: str, plural: str = "") -> str:
+    """Return a number with its noun.
+
+    >>> count(1, "company", "companies"), count(2000, "device")
+    ('1 company', '2,000 devices')
+    """
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def group_of(blueprint: str) -> str:
+    """Return the group of pages that a blueprint belongs to."""
+    return _GROUPS.get(blueprint, blueprint)

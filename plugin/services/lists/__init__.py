@@ -1,0 +1,118 @@
+"""Every list and number that pages and the API show: filtered, searched, sorted, paged, counted.
+
+Nothing in here writes. A list is a :class:`Table`: ``page`` gives one page of it, ``walk`` all of
+it for an export. Hosts' and vendors' objects are those of the environment that holds now.
+"""
+
+from plugin.services.lists.devices import DeviceLine, detections, devices, licences
+from plugin.services.lists.mapping import (
+    Coverage,
+    MappingLine,
+    WorkspaceChoice,
+    companies,
+    companies_of,
+    coverage,
+    mapping_of,
+    mappings,
+    workspace_choices,
+    workspaces,
+)
+from plugin.services.lists.names import (
+    DeviceFacts,
+    about_device,
+    connection_names,
+    connections_by_environment,
+    device_of,
+    integration_names,
+    names_for,
+    of_this_scope,
+)
+from plugin.services.lists.overview import (
+    ConnectionLine,
+    IntegrationLine,
+    Overview,
+    Statistics,
+    Waiting,
+    connections,
+    integrations,
+    last_runs,
+    overview,
+    statistics,
+    waiting,
+)
+from plugin.services.lists.paging import SIZES, Ask, Listing, Table
+from plugin.services.lists.people import audit, sessions, tokens, users
+from plugin.services.lists.preview import Preview, ticket_preview
+from plugin.services.lists.scope import Scope, scope_of
+from plugin.services.lists.work import (
+    LogLine,
+    TicketLine,
+    dead_since,
+    deliveries,
+    job_of,
+    queue_figures,
+    runs,
+    runs_of,
+    ticket_log,
+    ticket_log_of,
+    tickets,
+)
+
+__all__ = [
+    "SIZES",
+    "Ask",
+    "ConnectionLine",
+    "Coverage",
+    "DeviceFacts",
+    "DeviceLine",
+    "IntegrationLine",
+    "Listing",
+    "LogLine",
+    "MappingLine",
+    "Overview",
+    "Preview",
+    "Scope",
+    "Statistics",
+    "Table",
+    "TicketLine",
+    "Waiting",
+    "WorkspaceChoice",
+    "about_device",
+    "audit",
+    "companies",
+    "companies_of",
+    "connection_names",
+    "connections",
+    "connections_by_environment",
+    "coverage",
+    "dead_since",
+    "deliveries",
+    "detections",
+    "device_of",
+    "devices",
+    "integration_names",
+    "integrations",
+    "job_of",
+    "last_runs",
+    "licences",
+    "mapping_of",
+    "mappings",
+    "names_for",
+    "of_this_scope",
+    "overview",
+    "queue_figures",
+    "runs",
+    "runs_of",
+    "scope_of",
+    "sessions",
+    "statistics",
+    "ticket_log",
+    "ticket_log_of",
+    "ticket_preview",
+    "tickets",
+    "tokens",
+    "users",
+    "waiting",
+    "workspace_choices",
+    "workspaces",
+]

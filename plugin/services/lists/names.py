@@ -1,0 +1,113 @@
+"""Single facts that pages show beside a list: names for filters, what a device belongs to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import and_, func, select
+
+from plugin.domain.matching import Suggestion
+from plugin.services.lists.scope import Scope
+from plugin.store.base import db
+from plugin.store.integrations import CompanyMapping, Connection, Integration
+from plugin.store.mirror import CompanyRow, DeviceRow, WorkspaceRow
+from plugin.store.work import Delivery, TicketEntry
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFacts:
+    """What a device belongs to: vendor, workspace, and the companies it is mapped to."""
+
+    vendor: Connection
+    workspace: WorkspaceRow | None
+    companies: tuple[tuple[CompanyRow, Connection], ...]
+
+
+def about_device(device: DeviceRow) -> DeviceFacts:
+    """Return what a device belongs to."""
+    workspace = db.session.scalar(
+        select(WorkspaceRow).where(
+            WorkspaceRow.vendor_id == device.vendor_id,
+            WorkspaceRow.workspace_id == device.workspace_id,
+        )
+    )
+    same = and_(
+        CompanyRow.host_id == CompanyMapping.host_id,
+        CompanyRow.company_id == CompanyMapping.company_id,
+    )
+    companies = db.session.execute(
+        select(CompanyRow, Connection)
+        .join(CompanyMapping, same)
+        .join(Connection, Connection.id == CompanyRow.host_id)
+        .where(CompanyMapping.vendor_id == device.vendor_id)
+        .where(CompanyMapping.workspace_id == device.workspace_id)
+        .where(Connection.deleted_at.is_(None))
+    )
+    vendor = db.session.get_one(Connection, device.vendor_id)
+    return DeviceFacts(vendor, workspace, tuple(companies))
+
+
+def device_of(entry: TicketEntry) -> int | None:
+    """Return the row id of the device that a ticket is about, if we have it."""
+    return db.session.scalar(
+        select(DeviceRow.id).where(
+            DeviceRow.vendor_id == entry.vendor_id,
+            DeviceRow.workspace_id == entry.workspace_id,
+            DeviceRow.device_id == entry.device_id,
+        )
+    )
+
+
+def integration_names(scope: Scope) -> list[tuple[int, str]]:
+    """Return the living integrations' ids and names, for a filter."""
+    query = select(Integration.id, Integration.name).where(
+        Integration.deleted_at.is_(None), *scope.of_hosts(Integration.host_id)
+    )
+    return list(db.session.execute(query.order_by(Integration.name)))
+
+
+def connection_names(scope: Scope, *, calling: bool = False) -> list[tuple[int, str]]:
+    """Return the living connections' ids and names; with ``calling`` those that receive calls."""
+    query = select(Connection.id, Connection.name).where(
+        Connection.id.in_(sorted(scope.hosts | scope.vendors))
+    )
+    if calling:
+        query = query.where(Connection.webhook_token.is_not(None))
+    return list(db.session.execute(query.order_by(Connection.name)))
+
+
+def connections_by_environment() -> dict[str, int]:
+    """Count the connections of each environment; the empty word stands for all of them."""
+    query = (
+        select(Connection.environment, func.count())
+        .where(Connection.deleted_at.is_(None))
+        .group_by(Connection.environment)
+    )
+    return dict(db.session.execute(query).all())
+
+
+def of_this_scope(scope: Scope, delivery_ids: Sequence[int]) -> list[int]:
+    """Return those of the received calls that belong to a living connection."""
+    query = select(Delivery.id).where(
+        Delivery.id.in_(delivery_ids), *scope.of_any(Delivery.connection_id)
+    )
+    return list(db.session.scalars(query.order_by(Delivery.id)))
+
+
+def names_for(
+    integration: Integration, suggestions: Sequence[Suggestion]
+) -> dict[tuple[str, str], str]:
+    """Return the names behind suggestions, by ("workspace" or "company", the remote's id)."""
+    workspaces = db.session.execute(
+        select(WorkspaceRow.workspace_id, WorkspaceRow.name).where(
+            WorkspaceRow.vendor_id == integration.vendor_id,
+            WorkspaceRow.workspace_id.in_({each.workspace_id for each in suggestions}),
+        )
+    )
+    companies = db.session.execute(
+        select(CompanyRow.company_id, CompanyRow.name).where(
+            CompanyRow.host_id == integration.host_id,
+            CompanyRow.company_id.in_({each.company_id for each in suggestions}),
+        )
+    )
+    found = {("workspace", number): name for number, name in workspaces}
+    return found | {("company", number): name for number, name in companies}

@@ -1,0 +1,278 @@
+"""The numbers over everything: dashboard, menu badges, statistics, connections, integrations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, func, or_, select
+
+from plugin.domain.tickets import Circumstances, Verdict, decide
+from plugin.runtime import Runtime
+from plugin.services import tickets
+from plugin.services.lists.mapping import Coverage, coverage
+from plugin.services.lists.paging import contains
+from plugin.services.lists.scope import Scope, scope_of
+from plugin.store.base import db
+from plugin.store.integrations import CompanyMapping, Connection, Integration, WorkspaceLink
+from plugin.store.mirror import DetectionRow, WorkspaceRow
+from plugin.store.work import Delivery, DeliveryState, SyncRun, TicketEntry, TicketState
+
+_NOTHING = Coverage(0, 0)
+PREVIEWED = 2000
+"""How many recent detections a preview looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """How many workspaces and devices there are, and how well they are protected."""
+
+    workspaces: int
+    devices: int
+    ok: int
+    warning: int
+    critical: int
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for a person or for its turn."""
+
+    connections: int
+    deliveries_waiting: int
+    deliveries_dead: int
+    tickets_open: int
+    tickets_waiting: int
+    tickets_failing: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLine:
+    """A connection with what depends on it."""
+
+    row: Connection
+    integrations: int
+    devices: int
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationLine:
+    """An integration with what it serves."""
+
+    row: Integration
+    coverage: Coverage
+    tickets_open: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything the dashboard shows."""
+
+    connections: tuple[ConnectionLine, ...]
+    integrations: tuple[IntegrationLine, ...]
+    statistics: Statistics
+    waiting: Waiting
+    runs: tuple[SyncRun, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What writing tickets would do now: how many it would make, and why others make none."""
+
+    made: int
+    reasons: dict[str, int]
+
+
+def overview(runtime: Runtime) -> Overview:
+    """Return the dashboard's numbers."""
+    scope = scope_of(runtime)
+    recent = (
+        select(SyncRun)
+        .where(*scope.of_any(SyncRun.connection_id))
+        .order_by(SyncRun.asked_at.desc(), SyncRun.id.desc())
+        .limit(8)
+    )
+    return Overview(
+        connections=tuple(connections(runtime, scope=scope)),
+        integrations=tuple(integrations(runtime, scope=scope)),
+        statistics=statistics(runtime, scope),
+        waiting=waiting(runtime, scope),
+        runs=tuple(db.session.scalars(recent)),
+    )
+
+
+def statistics(runtime: Runtime, scope: Scope | None = None) -> Statistics:
+    """Add up the counts on the workspace rows: as quick for 100,000 devices as for ten."""
+    scope = scope or scope_of(runtime)
+    columns = (
+        WorkspaceRow.devices,
+        WorkspaceRow.devices_ok,
+        WorkspaceRow.devices_warning,
+        WorkspaceRow.devices_critical,
+        WorkspaceRow.devices_unknown,
+    )
+    sums = [func.coalesce(func.sum(column), 0) for column in columns]
+    row = db.session.execute(
+        select(func.count(WorkspaceRow.id), *sums).where(
+            WorkspaceRow.gone_at.is_(None), *scope.of_vendors(WorkspaceRow.vendor_id)
+        )
+    ).one()
+    return Statistics(*(int(value) for value in row))
+
+
+def waiting(runtime: Runtime, scope: Scope | None = None) -> Waiting:
+    """Count what waits, in one query."""
+    scope = scope or scope_of(runtime)
+    calls = select(func.count(Delivery.id)).where(*scope.of_any(Delivery.connection_id))
+    mine = select(func.count(TicketEntry.id)).where(
+        TicketEntry.environment.in_(["", scope.environment]), *scope.of_hosts(TicketEntry.host_id)
+    )
+    bad = select(func.count(Connection.id)).where(
+        Connection.state == "attention", Connection.id.in_(sorted(scope.hosts | scope.vendors))
+    )
+    queued = (DeliveryState.WAITING, DeliveryState.PARKED)
+    row = db.session.execute(
+        select(
+            bad.scalar_subquery(),
+            calls.where(Delivery.state.in_(queued)).scalar_subquery(),
+            calls.where(Delivery.state == DeliveryState.DEAD).scalar_subquery(),
+            mine.where(TicketEntry.state == TicketState.OPEN).scalar_subquery(),
+            mine.where(TicketEntry.state == TicketState.WAITING).scalar_subquery(),
+            mine.where(
+                TicketEntry.problem != "", TicketEntry.open_key.is_not(None)
+            ).scalar_subquery(),
+        )
+    ).one()
+    return Waiting(*(int(value or 0) for value in row))
+
+
+def connections(
+    runtime: Runtime, *, side: str = "", q: str = "", scope: Scope | None = None
+) -> list[ConnectionLine]:
+    """Return the living connections of the environment by side and name, with their weight."""
+    scope = scope or scope_of(runtime)
+    query = select(Connection).where(Connection.id.in_(sorted(scope.hosts | scope.vendors)))
+    if side:
+        query = query.where(Connection.side == side)
+    if q:
+        query = query.where(contains(q, Connection.name, Connection.kind))
+    rows = db.session.scalars(query.order_by(Connection.side, Connection.name)).all()
+    used = _integrations_of([row.id for row in rows])
+    devices = _devices_of([row.id for row in rows])
+    return [ConnectionLine(row, used.get(row.id, 0), devices.get(row.id, 0)) for row in rows]
+
+
+def _integrations_of(ids: Sequence[int]) -> dict[int, int]:
+    pairs = db.session.execute(
+        select(Integration.host_id, Integration.vendor_id).where(
+            Integration.deleted_at.is_(None),
+            or_(Integration.host_id.in_(ids), Integration.vendor_id.in_(ids)),
+        )
+    )
+    counts: dict[int, int] = {}
+    for pair in pairs:
+        for number in pair:
+            counts[number] = counts.get(number, 0) + 1
+    return counts
+
+
+def _devices_of(ids: Sequence[int]) -> dict[int, int]:
+    query = (
+        select(WorkspaceRow.vendor_id, func.sum(WorkspaceRow.devices))
+        .where(WorkspaceRow.vendor_id.in_(ids))
+        .group_by(WorkspaceRow.vendor_id)
+    )
+    return {vendor: int(number) for vendor, number in db.session.execute(query)}
+
+
+def integrations(
+    runtime: Runtime, *, q: str = "", scope: Scope | None = None
+) -> list[IntegrationLine]:
+    """Return the integrations of the environment by name, with what they serve."""
+    scope = scope or scope_of(runtime)
+    query = select(Integration).where(
+        Integration.deleted_at.is_(None),
+        Integration.host_id.in_(sorted(scope.hosts)),
+        Integration.vendor_id.in_(sorted(scope.vendors)),
+    )
+    if q:
+        query = query.where(contains(q, Integration.name))
+    rows = db.session.scalars(query.order_by(Integration.name, Integration.id)).all()
+    covered = coverage([row.id for row in rows])
+    open_ones = _open_tickets([row.id for row in rows])
+    return [
+        IntegrationLine(row, covered.get(row.id, _NOTHING), open_ones.get(row.id, 0))
+        for row in rows
+    ]
+
+
+def _open_tickets(ids: Sequence[int]) -> dict[int, int]:
+    query = (
+        select(TicketEntry.integration_id, func.count(TicketEntry.id))
+        .where(TicketEntry.integration_id.in_(ids), TicketEntry.state == TicketState.OPEN)
+        .group_by(TicketEntry.integration_id)
+    )
+    return dict(db.session.execute(query).all())
+
+
+def ticket_preview(runtime: Runtime, integration: Integration) -> Preview:
+    """Decide about the recent detections as if writing tickets were on; nothing is written."""
+    now = runtime.now()
+    since = now - timedelta(seconds=runtime.settings.limits.tickets.lifetime)
+    rules = [tickets.rule_of(row) for row in integration.rules]
+    known, reasons, made = _ticketed(integration), dict[str, int](), set[tuple[str, str, str]]()
+    for row, company_id, name in _recent(integration, since):
+        key = (row.workspace_id, row.device_id, row.kind)
+        if key in known or key in made:
+            continue
+        about = Circumstances(
+            writes_tickets=True,
+            company_id=company_id or "",
+            workspace_name=name or row.workspace_id,
+            now=now,
+        )
+        decision = decide(tickets.detection_of(row), rules, about, None)
+        if decision.verdict is Verdict.MAKE:
+            made.add(key)
+        else:
+            reasons[decision.reason] = reasons.get(decision.reason, 0) + 1
+    return Preview(len(made), reasons)
+
+
+def _ticketed(integration: Integration) -> set[tuple[str, str, str]]:
+    query = select(TicketEntry.workspace_id, TicketEntry.device_id, TicketEntry.condition).where(
+        TicketEntry.host_id == integration.host_id, TicketEntry.open_key.is_not(None)
+    )
+    return set(db.session.execute(query))
+
+
+def _recent(
+    integration: Integration, since: datetime
+) -> list[tuple[DetectionRow, str | None, str | None]]:
+    """Return the recent detections of the integration's workspaces, with company and name."""
+    linked = and_(
+        WorkspaceLink.vendor_id == DetectionRow.vendor_id,
+        WorkspaceLink.workspace_id == DetectionRow.workspace_id,
+        WorkspaceLink.integration_id == integration.id,
+    )
+    mapped = and_(
+        CompanyMapping.vendor_id == DetectionRow.vendor_id,
+        CompanyMapping.workspace_id == DetectionRow.workspace_id,
+        CompanyMapping.host_id == integration.host_id,
+        CompanyMapping.state == "mapped",
+    )
+    shown = and_(
+        WorkspaceRow.vendor_id == DetectionRow.vendor_id,
+        WorkspaceRow.workspace_id == DetectionRow.workspace_id,
+    )
+    query = (
+        select(DetectionRow, CompanyMapping.company_id, WorkspaceRow.name)
+        .join(WorkspaceLink, linked)
+        .outerjoin(CompanyMapping, mapped)
+        .outerjoin(WorkspaceRow, shown)
+        .where(DetectionRow.vendor_id == integration.vendor_id)
+        .where(DetectionRow.occurred_at >= since)
+        .order_by(DetectionRow.occurred_at.desc())
+        .limit(PREVIEWED)
+    )
+    return list(db.session.execute(query))

@@ -1,0 +1,64 @@
+"""Who may enter and what they did: users, sessions, API tokens, the audit log."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Select, select
+
+from plugin.services.lists.paging import Ask, Table, by_id, contains, ordered
+from plugin.services.lists.scope import Scope
+from plugin.store.base import db
+from plugin.store.journal import AuditEntry
+from plugin.store.people import ApiToken, User, UserSession
+
+
+def _audit_ids(_scope: Scope, ask: Ask) -> Select[int]:
+    query = select(AuditEntry.id)
+    if actor := ask.text("actor"):
+        query = query.where(contains(actor, AuditEntry.actor))
+    if action := ask.text("action"):
+        query = query.where(AuditEntry.action.startswith(action, autoescape=True))
+    if ask.q:
+        query = query.where(
+            contains(ask.q, AuditEntry.subject, AuditEntry.action, AuditEntry.actor)
+        )
+    return ordered(query, ask, {"time": (AuditEntry.at, AuditEntry.id)}, "-time")
+
+
+def _audit_rows(ids: Sequence[int]) -> dict[int, AuditEntry]:
+    return by_id(db.session.scalars(select(AuditEntry).where(AuditEntry.id.in_(ids))).all())
+
+
+audit: Table[AuditEntry] = Table(_audit_ids, _audit_rows)
+"""The audit log. Filters: ``actor``, ``action`` (what it begins with). Sorts: ``time``."""
+
+
+def _user_ids(_scope: Scope, ask: Ask) -> Select[int]:
+    query = select(User.id)
+    if role := ask.text("role"):
+        query = query.where(User.role == role)
+    if ask.q:
+        query = query.where(contains(ask.q, User.email))
+    return ordered(query, ask, {"email": (User.email, User.id)}, "email")
+
+
+def _user_rows(ids: Sequence[int]) -> dict[int, User]:
+    return by_id(db.session.scalars(select(User).where(User.id.in_(ids))).all())
+
+
+users: Table[User] = Table(_user_ids, _user_rows)
+"""Local accounts. Filters: ``role``. Sorts: ``email``."""
+
+
+def sessions(now: datetime, user_id: int | None = None) -> list[UserSession]:
+    """Return the living sessions, of one user or of all, the last seen first."""
+    query = select(UserSession).where(UserSession.ended_at.is_(None), UserSession.expires_at > now)
+    if user_id is not None:
+        query = query.where(UserSession.user_id == user_id)
+    return list(db.session.scalars(query.order_by(UserSession.seen_at.desc())))
+
+
+def tokens() -> list[ApiToken]:
+    """Return the API tokens that are not revoked, newest first."""
+    query = select(ApiToken).where(ApiToken.revoked_at.is_(None)).order_by(ApiToken.id.desc())
+    return list(db.session.scalars(query))

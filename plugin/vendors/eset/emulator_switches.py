@@ -1,0 +1,42 @@
+"""Switches of ESET's emulators: what an administrator at ESET set rightly or wrongly."""
+
+from typing import Any, ClassVar
+
+from werkzeug.wrappers import Response
+
+from plugin.edge.emulator import Emulator, Happening
+
+
+class Switched(Emulator):
+    """An emulator whose manners are set by ``Happening("switch", {"name": …, "value": …})``."""
+
+    switches: ClassVar[dict[str, Any]] = {}
+    """Every switch with the value it has until somebody turns it."""
+
+    def switch(self, name: str) -> Any:  # noqa: ANN401 - a JSON value
+        """Return how a switch stands."""
+        record = self.table("switches").get(name)
+        return self.switches[name] if record is None else record["value"]
+
+    def turn(self, happening: Happening) -> dict[str, Any]:
+        """Set a switch; ValueError when there is none of that name."""
+        name = str(happening.details["name"])
+        if name not in self.switches:
+            raise ValueError(f"{self.kind} has no switch {name!r}")
+        value = _like(self.switches[name], happening.details["value"])
+        self.table("switches")[name] = {"value": value}
+        return {"what": "switch", "name": name, "value": value}
+
+    @staticmethod
+    def empty(status: int) -> Response:
+        """Answer without a body, as ESET's gateway does for most errors."""
+        return Response(b"", status, mimetype="application/json")
+
+
+def _like(usual: Any, value: Any) -> Any:  # noqa: ANN401 - JSON values
+    """Return ``value`` in the type of the usual one; a web form sends nothing but texts."""
+    if not isinstance(value, str) or isinstance(usual, str):
+        return value
+    if isinstance(usual, bool):
+        return value.lower() in {"true", "1", "on", "yes"}
+    return int(value) if isinstance(usual, int) else [each for each in value.split(",") if each]

@@ -1,0 +1,119 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from plugin.domain.errors import RuleError
+from plugin.services import access
+from plugin.services.access import Role, SignInError
+from plugin.store.base import db, writing
+from plugin.store.people import ApiToken, User, UserSession
+from tests.house import House, open_house
+
+
+@pytest.fixture
+def house(database: str, tmp_path: Path) -> Iterator[House]:
+    with open_house(database, tmp_path) as opened:
+        yield opened
+
+
+def new_user(house: House, role: Role = Role.VIEWER) -> tuple[User, str]:
+    return access.create_user(house.runtime, "tester", "Anna@MSP.example", role)
+
+
+def test_a_person_signs_in_and_is_known_by_the_cookies_secret(house: House) -> None:
+    _, password = new_user(house)
+    secret, csrf = access.sign_in(house.runtime, "anna@msp.example", password)
+    session = access.session_of(house.runtime, secret)
+    assert session is not None
+    assert session.csrf == csrf
+    assert access.person_of(session).role is Role.VIEWER
+    assert access.person_of(session).must_change
+
+
+def test_the_database_holds_no_password_session_or_token(house: House) -> None:
+    user, password = new_user(house)
+    secret, _ = access.sign_in(house.runtime, user.email, password)
+    token = access.create_token(house.runtime, "tester", "t", Role.VIEWER)
+    stored = [user.password_hash]
+    stored += list(db.session.scalars(select(UserSession.digest)))
+    stored += list(db.session.scalars(select(ApiToken.digest)))
+    assert not {password, secret, token} & set(stored)
+
+
+@pytest.mark.parametrize("email", ["anna@msp.example", "nobody@msp.example"])
+def test_a_wrong_password_and_an_unknown_account_are_told_the_same(
+    house: House, email: str
+) -> None:
+    new_user(house)
+    with pytest.raises(SignInError) as caught:
+        access.sign_in(house.runtime, email, "wrong")
+    assert caught.value.message == "E-mail address or password is wrong."
+
+
+def test_guessing_stops_after_five_tries_and_not_for_ever(house: House) -> None:
+    _, password = new_user(house)
+    for _ in range(5):
+        with pytest.raises(SignInError):
+            access.sign_in(house.runtime, "anna@msp.example", "wrong")
+    with pytest.raises(SignInError) as caught:
+        access.sign_in(house.runtime, "anna@msp.example", password)
+    assert "Wait" in caught.value.message
+    house.clock.forward(901)
+    assert access.sign_in(house.runtime, "anna@msp.example", password)
+
+
+def test_an_ended_session_is_refused_at_once(house: House) -> None:
+    user, password = new_user(house)
+    secret, _ = access.sign_in(house.runtime, user.email, password)
+    session = access.session_of(house.runtime, secret)
+    assert session is not None
+    access.end_session(house.runtime, session.id, "tester")
+    assert access.session_of(house.runtime, secret) is None
+
+
+def test_a_disabled_user_is_out_at_once(house: House) -> None:
+    user, password = new_user(house)
+    secret, _ = access.sign_in(house.runtime, user.email, password)
+    with writing():
+        user.disabled = True
+    assert access.session_of(house.runtime, secret) is None
+    with pytest.raises(SignInError):
+        access.sign_in(house.runtime, user.email, password)
+
+
+def test_a_session_ends_by_age_and_by_idleness(house: House) -> None:
+    user, password = new_user(house)
+    secret, _ = access.sign_in(house.runtime, user.email, password)
+    house.clock.forward(121 * 60)
+    assert access.session_of(house.runtime, secret) is None
+
+
+def test_a_password_is_changed_by_whoever_knows_the_old_one(house: House) -> None:
+    user, password = new_user(house)
+    with pytest.raises(RuleError) as caught:
+        access.change_password(house.runtime, user, "wrong", "a new long password")
+    assert caught.value.field == "old"
+    with pytest.raises(RuleError) as caught:
+        access.change_password(house.runtime, user, password, "short")
+    assert caught.value.field == "new"
+    access.change_password(house.runtime, user, password, "a new long password")
+    assert access.sign_in(house.runtime, user.email, "a new long password")
+    assert not user.must_change
+
+
+def test_a_token_works_until_it_expires_or_is_revoked(house: House) -> None:
+    token = access.create_token(house.runtime, "tester", "report", Role.TECHNICIAN, days=1)
+    person = access.person_with_token(house.runtime, token)
+    assert person is not None
+    assert person.name == "token report"
+    house.clock.forward(86_401)
+    assert access.person_with_token(house.runtime, token) is None
+    assert access.person_with_token(house.runtime, "bh_unknown") is None
+
+
+def test_an_account_is_made_once(house: House) -> None:
+    new_user(house)
+    with pytest.raises(RuleError):
+        new_user(house)

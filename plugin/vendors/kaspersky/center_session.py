@@ -128,24 +128,38 @@ class Sessions:
         self._open.move_to_end(server)
         return self._open[server]
 
+    def enter(self, key: str, device: str) -> tuple[Server, str]:
+        """Log in to the Network Agent of ``device`` with a gateway key; :meth:`leave` it after."""
+        agent = Server(unique_name=f"agent of {device}")
+        self._make_room()
+        self._open[agent] = self._start("", f"KSCGW {key}")
+        return agent, self._open[agent]
+
+    def leave(self, server: Server) -> None:
+        """End the session on ``server``; a failure is no matter, it ends by itself."""
+        if server in self._open:
+            with suppress(EdgeError):
+                self.call_on(server, self._open[server], "Session.EndSession")
+            self._open.pop(server, None)
+
     # -- logging in ----------------------------------------------------------------------------
 
     def _log_in(self, server: Server) -> str:
         """Return a new session. The sample names a virtual server by its display name, the list
         of attributes by its unique one, so the other is tried where the first is unknown."""
         try:
-            return self._start(server.name)
+            return self._start(server.name, self._authorization)
         except RefusedError as error:
             if error.code != "virtual_server" or not server.unique_name:
                 raise
-        return self._start(server.unique_name)
+        return self._start(server.unique_name, self._authorization)
 
-    def _start(self, name: str) -> str:
+    def _start(self, name: str, authorization: str) -> str:
         answer = self._http.send(
             "POST",
             PREFIX + "Session.StartSession",
             json={},
-            headers={"Authorization": self._authorization, "X-KSC-VServer": _encoded(name)},
+            headers={"Authorization": authorization, "X-KSC-VServer": _encoded(name)},
             classify=classify_log_in,
         )
         self.server_clock = _date(answer.header("Date"))
@@ -169,10 +183,7 @@ class Sessions:
 
     def _make_room(self) -> None:
         while len(self._open) >= MOST_SESSIONS:
-            server, session = next(iter(self._open.items()))
-            with suppress(EdgeError):
-                self.call_on(server, session, "Session.EndSession")
-            self._open.pop(server, None)
+            self.leave(next(iter(self._open)))
 
     def _read(self, answer: Answer) -> dict[str, Any]:
         body = unpack(answer.json(), self._who)

@@ -42,7 +42,7 @@ def test_events_come_oldest_number_first(center: SecurityCenter) -> None:
     for workspace in center.workspaces():
         pages = list(center.detections(workspace.id, None, LONG_AGO))
         rows = [row for page in pages for row in page.rows]
-        assert len(rows) == 5
+        assert len(rows) == 6
         assert [row.sequence for row in rows] == sorted(row.sequence for row in rows)
         again = list(center.detections(workspace.id, pages[-1].next_cursor, LONG_AGO))
         assert [row for page in again for row in page.rows] == []

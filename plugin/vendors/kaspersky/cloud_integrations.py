@@ -13,13 +13,16 @@ from plugin.vendors.kaspersky.cloud_values import integration
 
 Result = TypeVar("Result")
 
-_RULES: Mapping[str, str] = {
-    "tenant-taken": "workspaces",
-    "user-not-registered": "administrators",
-    "last-administrator": "administrators",
-    "not-integration-administrator": "integration",
+_RULES: Mapping[str, tuple[str, str]] = {
+    "tenant-taken": ("workspaces", "Take it out of that integration first."),
+    "user-not-registered": ("administrators", "Register it in the portal first."),
+    "last-administrator": ("administrators", "Add another one first."),
+    "not-integration-administrator": (
+        "integration",
+        "Ask one of its administrators to add this connection's user.",
+    ),
 }
-"""The vendor's rules, and which field a person has to look at."""
+"""The vendor's rules: which field a person has to look at, and the cure."""
 
 
 class CloudIntegrations(KeepsIntegrations, ManagesAdministrators):
@@ -93,8 +96,8 @@ def _by_the_rules(call: Callable[[], Result]) -> Result:
     try:
         return call()
     except AnswerError as error:
-        field = _RULES.get(error.code)
-        if field is None:
+        if error.code not in _RULES:
             raise
-        text = f"{error.who} {error.message}."
+        field, cure = _RULES[error.code]
+        text = f"{error.who} {error.message}. {cure}"
     raise RuleError(field, text)

@@ -245,19 +245,25 @@ class Estate:
             "occurredAt": record["at"],
         }
 
-    def licence_row(self, licence: str) -> Record:
-        """Return a licence with its use."""
+    def licence_row(self, licence: str, now: datetime) -> Record:
+        """Return a licence with its use, as it stands at ``now``."""
         record = self.table("licences")[licence]
         return {
             "id": licence,
             "product": record["product"],
             "kind": record["kind"],
-            "state": record["state"],
+            "state": self.licence_state(licence, now),
             "limit": record["limit"],
             "used": self.used(licence),
             "expiresAt": record["ends"],
             "countedIn": record["countedIn"],
         }
+
+    def licence_state(self, licence: str, now: datetime) -> str:
+        """Return whether a licence is good at ``now``."""
+        record = self.table("licences")[licence]
+        ended = datetime.fromisoformat(record["ends"]) <= now
+        return "expired" if ended else str(record["state"])
 
     def used(self, licence: str) -> int:
         """Return how much of a licence is in use."""

@@ -21,6 +21,8 @@ from plugin.vendors.kaspersky.emulator_cloud_facts import (
 )
 from plugin.vendors.kaspersky.emulator_cloud_gate import CloudGate, limit_of
 
+PAID = frozenset({"commercial", "subscription"})
+
 
 class CloudRooms(CloudGate):
     """Everything that is read of a tenant."""
@@ -147,7 +149,8 @@ class CloudRooms(CloudGate):
         """List the licences of a tenant."""
         estate = self.own_tenant(request, tenant)
         owned = estate.index.licences.get(tenant, [])
-        return self.json({"items": [estate.licence_row(each) for each in owned]})
+        now = self.clock()
+        return self.json({"items": [estate.licence_row(each, now) for each in owned]})
 
     @route("GET", "/v1/tenants/<tenant>/usage")
     def usage(self, request: Request, tenant: str) -> Response:
@@ -157,9 +160,13 @@ class CloudRooms(CloudGate):
         items = [
             _usage_item(estate, licence, using.get(licence, []), day)
             for licence in estate.index.licences.get(tenant, [])
-            if _is_paid(estate.table("licences")[licence])
+            if self._is_paid(estate, licence)
         ]
         return self.json({"day": day, "items": items})
+
+    def _is_paid(self, estate: Estate, licence: str) -> bool:
+        good = estate.licence_state(licence, self.clock()) == "active"
+        return good and estate.table("licences")[licence]["kind"] in PAID
 
 
 def _usage_item(estate: Estate, licence: str, devices: list[Record], day: str) -> Record:
@@ -189,10 +196,6 @@ def _by_class(devices: list[Record], seen: list[Record]) -> list[Record]:
 
 def _users(devices: list[Record]) -> set[str]:
     return {each["user"] for each in devices if each["user"]}
-
-
-def _is_paid(record: Record) -> bool:
-    return record["state"] == "active" and record["kind"] in {"commercial", "subscription"}
 
 
 def _using(estate: Estate, tenant: str, day: str) -> dict[str, list[Record]]:

@@ -21,6 +21,9 @@ WORTH_A_TICKET = tuple(
     for name, kind in EVENT_TYPES.items()
     if kind.about == "device" and kind.severity != "information"
 )
+CHOICES = {"device", "workspace", "condition"}
+"""What of a happening can be told; what is not is chosen."""
+
 Pairs = Iterator[tuple[str, str]]
 
 
@@ -32,7 +35,7 @@ class CloudStory(CloudSeed):
     ) -> None:
         """Open the emulator; ``_fresh`` is how far its own choices have come in each estate."""
         super().__init__(shelf, clock, origin)
-        self._fresh: dict[str, Pairs] = {}
+        self._fresh: dict[tuple[str, str], Pairs] = {}
 
     def tell(self, what: str, details: Record) -> Record | None:
         """Let ``what`` happen in ``details["environment"]``; None when it is no word of ours."""
@@ -77,20 +80,32 @@ class CloudStory(CloudSeed):
 
     def _next_untold(self, estate: Estate, details: Record) -> tuple[str, str]:
         """Return a device and an event type that were not yet seen together."""
-        if {"device", "workspace", "condition"} & details.keys():
+        if CHOICES & details.keys():
             return _first(_untold(estate, details))
-        pairs = self._fresh.setdefault(estate.environment, _untold(estate, {}))
-        found = next(pairs, None)
-        if found is None:  # every device has had everything
-            found = (self._device_added(estate, {})["device"], WORTH_A_TICKET[0])
-        return found
+        found = self._next_fresh(estate, "untold", _untold)
+        # When every device has had everything, a new one comes.
+        return found or (self._device_added(estate, {})["device"], WORTH_A_TICKET[0])
+
+    def _next_unset(self, estate: Estate, details: Record) -> tuple[str, str]:
+        """Return a device and a condition that does not hold there."""
+        if CHOICES & details.keys():
+            return _first(_unset(estate, details))
+        found = self._next_fresh(estate, "unset", _unset)
+        return found or _first(_unset(estate, details))
+
+    def _next_fresh(
+        self, estate: Estate, what: str, choices: Callable[[Estate, Record], Pairs]
+    ) -> tuple[str, str] | None:
+        """Go on where the last choice was made: looking from the start costs the square."""
+        pairs = self._fresh.setdefault((estate.environment, what), choices(estate, {}))
+        return next(pairs, None)
 
     def _device_status(self, estate: Estate, details: Record) -> Record:
         """Set one condition of a device (``cleared``: end it)."""
         if "device" in details and "condition" in details:
             device, word = _device_like(estate, details), str(details["condition"])
         else:
-            device, word = _first(_unset(estate, details))
+            device, word = self._next_unset(estate, details)
         if word not in CONDITIONS:
             raise KeyError(word)
         held = estate.table("devices")[device]["conditions"]

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, cast
 
 from flask import Flask
@@ -12,6 +13,7 @@ import plugin.hosts
 import plugin.vendors
 from plugin import blueprints
 from plugin.blueprints import guard
+from plugin.blueprints.fast_inbox import FastInbox
 from plugin.domain.contracts import Host, Vendor
 from plugin.domain.errors import ConfigError
 from plugin.edge.discovery import find_adapters
@@ -52,6 +54,8 @@ def create_app(
     undeclared = guard.undeclared(app)
     if undeclared:
         raise ConfigError([f"route {each} does not say who may enter" for each in undeclared])
+    if settings.fast_inbox:
+        app.wsgi_app = FastInbox(app, app.wsgi_app)  # type: ignore[method-assign]
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
     return app
@@ -59,7 +63,11 @@ def create_app(
 
 def web() -> Flask:
     """Make the application of a web process, from the process environment."""
-    return create_app(load())
+    app = create_app(load())
+    runtime: Runtime = app.extensions["bridgehead"]
+    # This engine never runs here; it only tells the workers that there is something to do.
+    runtime.waker.append(make_engine(app, lambda lane: None).wake)
+    return app
 
 
 def run_worker(app: Flask, stopping: threading.Event) -> None:
@@ -72,5 +80,5 @@ def run_worker(app: Flask, stopping: threading.Event) -> None:
     engine = make_engine(app, work_lane)
     runtime.waker.append(engine.wake)
     for name, periodic in PERIODIC.items():
-        engine.every(periodic.seconds, f"periodic:{name}", lambda do=periodic.do: do(runtime))
+        engine.every(periodic.seconds, f"periodic:{name}", partial(periodic.do, runtime))
     engine.run(stopping)

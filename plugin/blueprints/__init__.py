@@ -2,9 +2,14 @@
 
 from flask import Blueprint, Flask
 
-from plugin.blueprints import access, errors, health, messages, pages
+from plugin.blueprints import access, api, errors, health, messages, pages, webhooks
 
-ALL: tuple[Blueprint, ...] = (access.blueprint, health.blueprint, *pages.BLUEPRINTS)
+ALL: tuple[Blueprint, ...] = (
+    access.blueprint,
+    health.blueprint,
+    webhooks.blueprint,
+    *pages.BLUEPRINTS,
+)
 """Every blueprint, in the order of the route list."""
 
 
@@ -16,3 +21,4 @@ def install(app: Flask) -> None:
     pages.install(app)
     for blueprint in ALL:
         app.register_blueprint(blueprint)
+    api.register(app)

@@ -20,7 +20,7 @@ from plugin.runtime import Runtime
 from plugin.services import standing
 from plugin.services.fate import Fate, FateKind, fate_of
 from plugin.services.standing import Standing
-from plugin.store import queue
+from plugin.store import queue, settling
 from plugin.store.base import db, writing
 from plugin.store.integrations import ConnectionState
 from plugin.store.queue import Claim, LostLeaseError
@@ -35,6 +35,8 @@ Hook = Callable[[Runtime, Claim, Fate], None]
 Stopping = Callable[[], bool]
 
 _FLUSH_SECONDS = 0.2
+_QUICK_SECONDS = 0.5
+_LARGEST_BATCH = 1000
 _log = logging.getLogger(__name__)
 _NO_HOOKS: Mapping[str, Hook] = MappingProxyType({})
 
@@ -63,7 +65,9 @@ class _Shift:
         self._runtime, self._lane = runtime, lane
         self._handlers, self._hooks = handlers, hooks
         self._limits = runtime.settings.limits.work
+        self._size = self._limits.batch
         self._finished: list[Claim] = []
+        self._waiting: list[Claim] = []
         self._flush_at = 0.0
         self._standing: dict[int, Standing] = {}
         self._to_wake: list[str] = []
@@ -71,7 +75,13 @@ class _Shift:
     def work(self, stopping: Stopping) -> int:
         worked = 0
         while not stopping() and (claims := self._take()):
+            started = time.monotonic()
             worked += self._batch(claims, stopping)
+            if time.monotonic() - started < _QUICK_SECONDS:
+                # Quick jobs come in larger batches, because taking a batch costs the same.
+                self._size = min(2 * self._size, max(_LARGEST_BATCH, self._limits.batch))
+            else:
+                self._size = self._limits.batch
             self._wake()
         return worked
 
@@ -82,7 +92,7 @@ class _Shift:
             now=self._runtime.now(),
             lease=timedelta(seconds=limits.lease),
             worker=_me(),
-            limit=limits.batch,
+            limit=self._size,
             clock=self._runtime.now,
         )
         ids = {each.connection_id for each in claims if each.connection_id is not None}
@@ -95,7 +105,7 @@ class _Shift:
             if stopping():
                 self._flush()
                 with writing() as session:
-                    queue.release(session, claims[position:])
+                    settling.release(session, claims[position:])
                 return position
             self._run(claim)
             if time.monotonic() > self._flush_at:
@@ -104,8 +114,12 @@ class _Shift:
         return len(claims)
 
     def _run(self, claim: Claim) -> None:
-        if fate := self._obstacle(claim):
-            self._settle(claim, fate)
+        known, now = self._standing.get(claim.connection_id or 0), self._runtime.now()
+        if known and known.is_waiting(now):
+            self._waiting.append(claim)
+            return
+        if known and known.is_resting(now):
+            self._settle(claim, Fate(FateKind.PARKED, known.problem))
             return
         try:
             claim.renew()
@@ -121,37 +135,31 @@ class _Shift:
             db.session.rollback()  # ends the handler's reading, so that no snapshot grows old
             self._succeed(claim, again)
 
-    # -- before --------------------------------------------------------------------------------
-
-    def _obstacle(self, claim: Claim) -> Fate | None:
-        """Return a fate for work that is not worth a try just now."""
-        known = self._standing.get(claim.connection_id or 0)
-        now = self._runtime.now()
-        if known and known.is_waiting(now):
-            return Fate(FateKind.RETRY, known.waits_for, known.waits_until, shared=True)
-        if known and known.is_resting(now):
-            return Fate(FateKind.PARKED, known.problem)
-        return None
-
-    # -- after ---------------------------------------------------------------------------------
-
     def _succeed(self, claim: Claim, again: datetime | None) -> None:
         if again is None:
             self._finished.append(claim)
             return
         with writing() as session:
-            queue.repeat(session, claim, again, self._runtime.now())
+            settling.repeat(session, claim, again, self._runtime.now())
             self._hear(session, [claim])
 
     def _flush(self) -> None:
-        """Write the outcomes of all jobs that went well since the last time."""
+        """Write the outcomes of all jobs that went well, or were not tried, since the last time."""
         self._flush_at = time.monotonic() + _FLUSH_SECONDS
-        if not self._finished:
+        if not self._finished and not self._waiting:
             return
         with writing() as session:
-            queue.finish(session, self._finished, self._runtime.now())
+            settling.finish(session, self._finished, self._runtime.now())
             self._hear(session, self._finished)
-        self._finished = []
+            settling.release(session, self._waiting)
+            for connection_id in {each.connection_id or 0 for each in self._waiting}:
+                self._postpone(session, connection_id)
+        self._finished, self._waiting = [], []
+
+    def _postpone(self, session: Session, connection_id: int) -> None:
+        known = self._standing[connection_id]
+        if known.waits_until is not None:
+            queue.postpone(session, self._lane, connection_id, known.waits_until, known.waits_for)
 
     def _hear(self, session: Session, claims: Sequence[Claim]) -> None:
         """Note which remotes let us in; the parked work of one that had not is due again."""
@@ -184,8 +192,8 @@ class _Shift:
             known.state, known.problem = ConnectionState.ATTENTION, fate.reason
             known.refused_at = now
         if fate.shared and fate.due_at:
-            queue.postpone(session, claim.lane, claim.connection_id, fate.due_at)
             known.waits_until, known.waits_for = fate.due_at, fate.reason
+            self._postpone(session, claim.connection_id)
 
     def _wake(self) -> None:
         lanes, self._to_wake = self._to_wake, []
@@ -209,12 +217,12 @@ class _Shift:
 def _write(session: Session, claim: Claim, fate: Fate, now: datetime) -> bool:
     match fate.kind:
         case FateKind.DROPPED:
-            return queue.finish(session, [claim], now) > 0
+            return settling.finish(session, [claim], now) > 0
         case FateKind.PARKED:
-            return queue.shelve(session, claim, JobState.PARKED, fate.reason)
+            return settling.shelve(session, claim, JobState.PARKED, fate.reason)
         case FateKind.DEAD:
-            return queue.shelve(session, claim, JobState.DEAD, fate.reason)
-    return queue.put_back(
+            return settling.shelve(session, claim, JobState.DEAD, fate.reason)
+    return settling.put_back(
         session,
         claim,
         fate.due_at or now,

@@ -5,7 +5,7 @@ somebody works on it, it is also leased. A worker that dies needs no clean-up: i
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -13,11 +13,10 @@ from typing import Any, cast
 from sqlalchemy import (
     ColumnElement,
     CursorResult,
+    Table,
     and_,
     case,
-    delete,
     exists,
-    false,
     func,
     or_,
     select,
@@ -31,6 +30,7 @@ from plugin.store.upsert import Insert, insert_into
 from plugin.store.work import Job, JobState
 
 _takings = itertools.count(1)
+_jobs = cast(Table, Job.__table__)
 _CHUNK = 500
 
 
@@ -84,7 +84,7 @@ class Claim:
         with writing() as session:
             ours = and_(Job.lane == lease.lane, Job.leased_until.is_not(None))
             ours = and_(ours, Job.leased_by == lease.token)
-            _update(session, ours, leased_until=now + lease.length)
+            change(session, ours, leased_until=now + lease.length)
             holder = session.scalar(select(Job.leased_by).where(Job.id == self.id))
         if holder != lease.token:
             raise LostLeaseError(f"job {self.id} was taken over by another worker")
@@ -101,6 +101,10 @@ _CLAIMED = (
     Job.failures,
     Job.first_failed_at,
 )
+
+
+FRESH: dict[str, Any] = {"failures": 0, "first_failed_at": None, "problem": ""}
+"""What a job looks like that has not failed."""
 
 
 def enqueue(
@@ -159,7 +163,7 @@ def enqueue_many(
 
 def wish(session: Session, *, revive: bool = False) -> Insert:
     """Return the statement behind :func:`enqueue`, for callers that bring their own rows."""
-    statement = insert_into(session, Job)
+    statement = insert_into(session, _jobs)
     due_at = statement.excluded.due_at
     earlier = due_at < Job.due_at
     sooner = (
@@ -173,7 +177,7 @@ def wish(session: Session, *, revive: bool = False) -> Insert:
         "due_at": case((sooner, due_at), else_=Job.due_at),
     }
     if revive:
-        changes |= {"state": JobState.DUE, "failures": 0, "first_failed_at": None, "problem": ""}
+        changes |= {"state": JobState.DUE, **FRESH}
     return statement.on_conflict_do_update(index_elements=["kind", "subject"], set_=changes)
 
 
@@ -261,99 +265,31 @@ def due_lanes(session: Session, now: datetime, limit: int = 1000) -> list[str]:
     return list(found)
 
 
-def _own(claims: Sequence[Claim]) -> ColumnElement[bool]:
-    """Match the jobs of one taking that are still ours."""
-    return and_(Job.id.in_([claim.id for claim in claims]), Job.leased_by == claims[0].lease.token)
-
-
-def finish(session: Session, claims: Sequence[Claim], now: datetime) -> int:
-    """Delete finished jobs of one taking; those wished for again meanwhile become due.
-
-    Returns how many were still ours.
-    """
-    ours = 0
-    for start in range(0, len(claims), _CHUNK):
-        own = _own(claims[start : start + _CHUNK])
-        # In this order: what an update made due again must not be deleted.
-        deleted = session.execute(delete(Job).where(own, Job.again == false()))
-        ours += cast("CursorResult[Any]", deleted).rowcount
-        ours += _update(session, and_(own, Job.again), due_at=now, **_FRESH, **_FREE)
-    return ours
-
-
-_FREE: dict[str, Any] = {"leased_until": None, "leased_by": None, "again": False}
-_FRESH: dict[str, Any] = {"failures": 0, "first_failed_at": None, "problem": ""}
-
-
-def _update(session: Session, where: ColumnElement[bool], **values: Any) -> int:
-    changed = session.execute(
-        update(Job).where(where).values(**values).execution_options(synchronize_session=False)
-    )
-    return cast("CursorResult[Any]", changed).rowcount
-
-
-def repeat(session: Session, claim: Claim, due_at: datetime, now: datetime) -> bool:
-    """Make a job that went well due again at ``due_at``, or now when it was wished for meanwhile.
-
-    False when another worker took over.
-    """
-    due = case((Job.again, now), else_=due_at)
-    return _update(session, _own([claim]), due_at=due, **_FRESH, **_FREE) > 0
-
-
-def put_back(
-    session: Session,
-    claim: Claim,
-    due_at: datetime,
-    *,
-    problem: str,
-    failures: int,
-    first_failed_at: datetime | None,
-) -> bool:
-    """Make a job that failed due again; False when another worker took over."""
-    return (
-        _update(
-            session,
-            _own([claim]),
-            due_at=due_at,
-            problem=problem,
-            failures=failures,
-            first_failed_at=first_failed_at,
-            **_FREE,
-        )
-        > 0
-    )
-
-
-def shelve(session: Session, claim: Claim, state: JobState, problem: str) -> bool:
-    """Park a job or declare it dead; False when another worker took over."""
-    return _update(session, _own([claim]), state=state, problem=problem, **_FREE) > 0
-
-
-def release(session: Session, claims: Sequence[Claim]) -> None:
-    """Give back jobs that were taken but not begun, as if they had never been taken."""
-    for start in range(0, len(claims), _CHUNK):
-        own = _own(claims[start : start + _CHUNK])
-        _update(session, own, attempts=Job.attempts - 1, **_FREE)
-
-
-def postpone(session: Session, lane: str, connection_id: int, until: datetime) -> None:
+def postpone(session: Session, lane: str, connection_id: int, until: datetime, why: str) -> None:
     """Let a connection's due work in a lane wait, without counting it as a failure."""
     waiting = and_(Job.state == JobState.DUE, Job.leased_until.is_(None), Job.due_at < until)
     here = and_(Job.lane == lane, Job.connection_id == connection_id)
-    _update(session, and_(waiting, here), due_at=until)
+    change(session, and_(waiting, here), due_at=until, problem=why)
 
 
 def park_connection(session: Session, connection_id: int, problem: str) -> int:
     """Park all work of a connection that nobody is doing just now; how much there was."""
     idle = and_(Job.state == JobState.DUE, Job.leased_until.is_(None))
     theirs = Job.connection_id == connection_id
-    return _update(session, and_(theirs, idle), state=JobState.PARKED, problem=problem)
+    return change(session, and_(theirs, idle), state=JobState.PARKED, problem=problem)
 
 
 def wake_parked(session: Session, connection_id: int, now: datetime) -> list[str]:
     """Make a connection's parked work due; returns the lanes to wake after the commit."""
     parked = and_(Job.connection_id == connection_id, Job.state == JobState.PARKED)
     lanes = list(session.scalars(select(Job.lane).where(parked).distinct()))
-    _update(session, parked, state=JobState.DUE, due_at=now, **_FRESH)
+    change(session, parked, state=JobState.DUE, due_at=now, **FRESH)
     return lanes
+
+
+def change(session: Session, where: ColumnElement[bool], **values: Any) -> int:
+    """Change the jobs that match; returns how many there were."""
+    changed = session.execute(
+        update(Job).where(where).values(**values).execution_options(synchronize_session=False)
+    )
+    return cast("CursorResult[Any]", changed).rowcount

@@ -28,7 +28,7 @@ class Desk:
         self.receiver = Receiver(play.app, play.runtime)
         self.fetched: list[HostEvent] = []
         self.trouble: list[Exception] = []
-        self.on_fetch: Callable[[], None] = bool
+        self.on_fetch: Callable[[], object] = bool
 
     def accept(self, connection: Connection, body: bytes, **more: object) -> Accepted:
         headers = more.get("headers", signed(body))

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from plugin.store import backlog, queue
+from plugin.store import backlog, queue, settling
 from plugin.store.base import db, writing
 from plugin.store.work import JobState
 from tests.scene import Scene, scene
@@ -33,6 +33,6 @@ def test_lanes_show_what_waits_and_for_how_long(play: Scene) -> None:
     assert (calm.lane, calm.due, calm.working) == ("calm", 1, True)
     assert busy.oldest == timedelta(minutes=9) == backlog.lag(db.session(), now)
     with writing() as session:
-        queue.shelve(session, claim, JobState.DEAD, "a bug")
+        settling.shelve(session, claim, JobState.DEAD, "a bug")
     assert backlog.count_by_state(db.session()) == {"due": 3, "parked": 0, "dead": 1}
     assert backlog.lanes(db.session(), now)[1].dead == 1

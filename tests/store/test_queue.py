@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from plugin.store import queue
+from plugin.store import queue, settling
 from plugin.store.base import db, writing
 from plugin.store.queue import Claim, LostLeaseError, enqueue
 from plugin.store.work import Job, JobState
@@ -31,7 +31,7 @@ def take(play: Scene, lane: str = "a", worker: str = "w", limit: int = 10) -> li
 
 def finish(play: Scene, *claims: Claim) -> int:
     with writing() as session:
-        return queue.finish(session, claims, play.clock())
+        return settling.finish(session, claims, play.clock())
 
 
 def jobs() -> list[Job]:
@@ -107,8 +107,8 @@ def test_a_dead_workers_job_is_taken_over_and_its_late_outcome_does_not_count(pl
     assert taken_over.attempts == 2
     assert finish(play, lost) == 0
     with writing() as session:
-        assert not queue.shelve(session, lost, JobState.DEAD, "too late")
-        assert not queue.repeat(session, lost, play.clock(), play.clock())
+        assert not settling.shelve(session, lost, JobState.DEAD, "too late")
+        assert not settling.repeat(session, lost, play.clock(), play.clock())
     assert finish(play, taken_over) == 1
 
 
@@ -131,7 +131,7 @@ def test_parked_and_dead_jobs_come_back_only_when_somebody_asks(play: Scene) -> 
         wish(play, subject=subject)
         (claim,) = take(play)
         with writing() as session:
-            assert queue.shelve(session, claim, state, "a reason")
+            assert settling.shelve(session, claim, state, "a reason")
         wish(play, subject=subject)
         assert take(play) == []
         wish(play, subject=subject, revive=True)
@@ -145,7 +145,7 @@ def test_a_job_that_waits_after_a_failure_keeps_its_distance(play: Scene) -> Non
     (claim,) = take(play)
     with writing() as session:
         later = play.clock() + timedelta(minutes=10)
-        queue.put_back(
+        settling.put_back(
             session, claim, later, problem="busy", failures=1, first_failed_at=play.clock()
         )
     wish(play)
@@ -158,7 +158,7 @@ def test_released_jobs_look_as_if_nobody_had_taken_them(play: Scene) -> None:
     wish(play)
     claims = take(play)
     with writing() as session:
-        queue.release(session, claims)
+        settling.release(session, claims)
     (claim,) = take(play, worker="other")
     assert claim.attempts == 1
 

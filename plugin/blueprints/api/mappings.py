@@ -80,7 +80,7 @@ class Mappings(MethodView):
     def get(self, ask: Ask) -> Listing[MappingLine]:
         """List an integration's workspaces with their companies."""
         integration = integrations.get(ask.number("integration") or 0)
-        table, bound = lists.mappings(runtime(), integration, ask)
+        table, bound = lists.mappings(integration, ask)
         return page_of(table, bound)
 
     @allow(Role.ADMINISTRATOR)

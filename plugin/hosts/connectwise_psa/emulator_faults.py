@@ -24,7 +24,7 @@ class Psa(Protocol):
     shapes: Shapes
     records: Records
 
-    def answer(self, request: Request) -> Response:
+    def honest(self, request: Request) -> Response:
         """Answer honestly, with every effect."""
 
     def contract_path(self, request: Request) -> str | None:
@@ -65,23 +65,23 @@ def _stale(emulator: Psa, request: Request) -> Response:
 
 
 def _done_500(emulator: Psa, request: Request) -> Response:
-    emulator.answer(request)
+    emulator.honest(request)
     return _BUSY.response()
 
 
 def _silent(emulator: Psa, request: Request) -> Response:
     """Answer 200 with the record as it was: the change did not take."""
     if request.method != "PATCH":
-        return emulator.answer(request)
+        return emulator.honest(request)
     place = emulator.shapes.place(emulator.contract_path(request) or "")
     found = emulator.records.get(place.collection, place.record or 0) if place else None
     if place is None or found is None:
-        return emulator.answer(request)
+        return emulator.honest(request)
     return answer(emulator.records.show(place.collection, found))
 
 
 def _truncated(emulator: Psa, request: Request) -> Response:
-    response = emulator.answer(request)
+    response = emulator.honest(request)
     body = response.get_data()
     response.set_data(body[: max(1, len(body) // 2)])
     return response

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import aliased
 
-from plugin.runtime import Runtime
 from plugin.services.lists.paging import Ask, Table, by_id, contains, ordered
-from plugin.services.lists.scope import scope_of
+from plugin.services.lists.scope import Scope
 from plugin.store.base import db
 from plugin.store.integrations import CompanyMapping, Integration, WorkspaceLink
 from plugin.store.mirror import CompanyRow, WorkspaceRow
@@ -58,9 +57,9 @@ _WAYS = {
 }
 
 
-def _workspace_ids(runtime: Runtime, ask: Ask) -> Select[int]:
+def _workspace_ids(scope: Scope, ask: Ask) -> Select[int]:
     query = select(WorkspaceRow.id).where(
-        WorkspaceRow.gone_at.is_(None), *scope_of(runtime).of_vendors(WorkspaceRow.vendor_id)
+        WorkspaceRow.gone_at.is_(None), *scope.of_vendors(WorkspaceRow.vendor_id)
     )
     if (vendor := ask.number("vendor")) is not None:
         query = query.where(WorkspaceRow.vendor_id == vendor)
@@ -80,7 +79,7 @@ def _linked() -> ColumnElement[bool]:
     )
 
 
-def _workspace_rows(_runtime: Runtime, ids: Sequence[int]) -> dict[int, WorkspaceRow]:
+def _workspace_rows(ids: Sequence[int]) -> dict[int, WorkspaceRow]:
     return by_id(db.session.scalars(select(WorkspaceRow).where(WorkspaceRow.id.in_(ids))).all())
 
 
@@ -116,9 +115,9 @@ def _choice(
 # -- companies ---------------------------------------------------------------------------------
 
 
-def _company_ids(runtime: Runtime, ask: Ask) -> Select[int]:
+def _company_ids(scope: Scope, ask: Ask) -> Select[int]:
     query = select(CompanyRow.id).where(
-        CompanyRow.gone_at.is_(None), *scope_of(runtime).of_hosts(CompanyRow.host_id)
+        CompanyRow.gone_at.is_(None), *scope.of_hosts(CompanyRow.host_id)
     )
     if (host := ask.number("host")) is not None:
         query = query.where(CompanyRow.host_id == host)
@@ -129,7 +128,7 @@ def _company_ids(runtime: Runtime, ask: Ask) -> Select[int]:
     return ordered(query, ask, {"name": (CompanyRow.name, CompanyRow.id)}, "name")
 
 
-def _company_rows(_runtime: Runtime, ids: Sequence[int]) -> dict[int, CompanyRow]:
+def _company_rows(ids: Sequence[int]) -> dict[int, CompanyRow]:
     return by_id(db.session.scalars(select(CompanyRow).where(CompanyRow.id.in_(ids))).all())
 
 
@@ -137,10 +136,18 @@ companies: Table[CompanyRow] = Table(_company_ids, _company_rows)
 """The host's companies. Filters: ``host``, ``active``. Sorts: ``name``."""
 
 
+def companies_of(host_id: int) -> list[CompanyRow]:
+    """Return a host's active companies by name, all of them, for a person to choose from."""
+    query = select(CompanyRow).where(
+        CompanyRow.host_id == host_id, CompanyRow.gone_at.is_(None), CompanyRow.active
+    )
+    return list(db.session.scalars(query.order_by(CompanyRow.name, CompanyRow.id)))
+
+
 # -- mappings ----------------------------------------------------------------------------------
 
 
-def _mapping_ids(_runtime: Runtime, ask: Ask) -> Select[int]:
+def _mapping_ids(_scope: Scope, ask: Ask) -> Select[int]:
     integration = db.session.get(Integration, ask.number("integration") or -1)
     host_id = integration.host_id if integration else -1
     query = (
@@ -181,16 +188,14 @@ def _its_company() -> ColumnElement[bool]:
     )
 
 
-def mappings(
-    runtime: Runtime, integration: Integration, ask: Ask
-) -> tuple[Table[MappingLine], Ask]:
+def mappings(integration: Integration, ask: Ask) -> tuple[Table[MappingLine], Ask]:
     """Return the mapping table of an integration, and the question bound to it.
 
     Filters: ``state`` (mapped, unmapped, broken). Sorts: ``name``, ``devices``.
     """
     host_id = integration.host_id
 
-    def lines(_runtime: Runtime, ids: Sequence[int]) -> dict[int, MappingLine]:
+    def lines(ids: Sequence[int]) -> dict[int, MappingLine]:
         query = _with_companies(host_id).where(WorkspaceRow.id.in_(ids))
         return {each[0].id: MappingLine(*each) for each in db.session.execute(query)}
 

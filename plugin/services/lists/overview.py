@@ -2,24 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import func, or_, select
 
-from plugin.domain.tickets import Circumstances, Verdict, decide
 from plugin.runtime import Runtime
-from plugin.services import tickets
 from plugin.services.lists.mapping import Coverage, coverage
 from plugin.services.lists.paging import contains
 from plugin.services.lists.scope import Scope, scope_of
 from plugin.store.base import db
-from plugin.store.integrations import CompanyMapping, Connection, Integration, WorkspaceLink
-from plugin.store.mirror import DetectionRow, WorkspaceRow
+from plugin.store.integrations import Connection, Integration
+from plugin.store.mirror import WorkspaceRow
 from plugin.store.work import Delivery, DeliveryState, SyncRun, TicketEntry, TicketState
 
 _NOTHING = Coverage(0, 0)
-PREVIEWED = 2000
-"""How many recent detections a preview looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,34 +66,27 @@ class Overview:
     connections: tuple[ConnectionLine, ...]
     integrations: tuple[IntegrationLine, ...]
     statistics: Statistics
-    waiting: Waiting
     runs: tuple[SyncRun, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What writing tickets would do now: how many it would make, and why others make none."""
-
-    made: int
-    reasons: dict[str, int]
-
-
-def overview(runtime: Runtime) -> Overview:
+def overview(runtime: Runtime, scope: Scope) -> Overview:
     """Return the dashboard's numbers."""
-    scope = scope_of(runtime)
-    recent = (
-        select(SyncRun)
-        .where(*scope.of_any(SyncRun.connection_id))
-        .order_by(SyncRun.asked_at.desc(), SyncRun.id.desc())
-        .limit(8)
-    )
     return Overview(
         connections=tuple(connections(runtime, scope=scope)),
         integrations=tuple(integrations(runtime, scope=scope)),
         statistics=statistics(runtime, scope),
-        waiting=waiting(runtime, scope),
-        runs=tuple(db.session.scalars(recent)),
+        runs=last_runs(scope),
     )
+
+
+def last_runs(scope: Scope, most: int = 8) -> tuple[SyncRun, ...]:
+    """Return the newest runs, those that still live first."""
+    living = SyncRun.living.is_not(None)
+    query = select(SyncRun).where(*scope.of_any(SyncRun.connection_id))
+    now = db.session.scalars(query.where(living).order_by(SyncRun.id).limit(most)).all()
+    left = most - len(now)
+    newest = query.where(~living).order_by(SyncRun.asked_at.desc(), SyncRun.id.desc())
+    return (*now, *(db.session.scalars(newest.limit(left)).all() if left else ()))
 
 
 def statistics(runtime: Runtime, scope: Scope | None = None) -> Statistics:
@@ -213,66 +201,3 @@ def _open_tickets(ids: Sequence[int]) -> dict[int, int]:
         .group_by(TicketEntry.integration_id)
     )
     return dict(db.session.execute(query).all())
-
-
-def ticket_preview(runtime: Runtime, integration: Integration) -> Preview:
-    """Decide about the recent detections as if writing tickets were on; nothing is written."""
-    now = runtime.now()
-    since = now - timedelta(seconds=runtime.settings.limits.tickets.lifetime)
-    rules = [tickets.rule_of(row) for row in integration.rules]
-    known, reasons, made = _ticketed(integration), dict[str, int](), set[tuple[str, str, str]]()
-    for row, company_id, name in _recent(integration, since):
-        key = (row.workspace_id, row.device_id, row.kind)
-        if key in known or key in made:
-            continue
-        about = Circumstances(
-            writes_tickets=True,
-            company_id=company_id or "",
-            workspace_name=name or row.workspace_id,
-            now=now,
-        )
-        decision = decide(tickets.detection_of(row), rules, about, None)
-        if decision.verdict is Verdict.MAKE:
-            made.add(key)
-        else:
-            reasons[decision.reason] = reasons.get(decision.reason, 0) + 1
-    return Preview(len(made), reasons)
-
-
-def _ticketed(integration: Integration) -> set[tuple[str, str, str]]:
-    query = select(TicketEntry.workspace_id, TicketEntry.device_id, TicketEntry.condition).where(
-        TicketEntry.host_id == integration.host_id, TicketEntry.open_key.is_not(None)
-    )
-    return set(db.session.execute(query))
-
-
-def _recent(
-    integration: Integration, since: datetime
-) -> list[tuple[DetectionRow, str | None, str | None]]:
-    """Return the recent detections of the integration's workspaces, with company and name."""
-    linked = and_(
-        WorkspaceLink.vendor_id == DetectionRow.vendor_id,
-        WorkspaceLink.workspace_id == DetectionRow.workspace_id,
-        WorkspaceLink.integration_id == integration.id,
-    )
-    mapped = and_(
-        CompanyMapping.vendor_id == DetectionRow.vendor_id,
-        CompanyMapping.workspace_id == DetectionRow.workspace_id,
-        CompanyMapping.host_id == integration.host_id,
-        CompanyMapping.state == "mapped",
-    )
-    shown = and_(
-        WorkspaceRow.vendor_id == DetectionRow.vendor_id,
-        WorkspaceRow.workspace_id == DetectionRow.workspace_id,
-    )
-    query = (
-        select(DetectionRow, CompanyMapping.company_id, WorkspaceRow.name)
-        .join(WorkspaceLink, linked)
-        .outerjoin(CompanyMapping, mapped)
-        .outerjoin(WorkspaceRow, shown)
-        .where(DetectionRow.vendor_id == integration.vendor_id)
-        .where(DetectionRow.occurred_at >= since)
-        .order_by(DetectionRow.occurred_at.desc())
-        .limit(PREVIEWED)
-    )
-    return list(db.session.execute(query))

@@ -199,6 +199,9 @@ def classify(answer: Answer) -> EdgeError | None:
     """Return what is odd here: 403 is an ended session, and a 200 can hold an error."""
     if answer.status == 403:
         return SessionLostError(answer.who, "has ended our session", code="session_ended")
+    if 300 <= answer.status < 400:
+        # No write is in doubt: whatever answers here is not the Open API, which never redirects.
+        return AnswerError(answer.who, "answered with a redirect", code="redirect")
     fault = _fault(answer)
     if fault is None:
         return None

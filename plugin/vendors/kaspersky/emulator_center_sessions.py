@@ -9,6 +9,7 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from plugin.edge.emulator import route
+from plugin.edge.faults import drop_connection
 from plugin.edge.shelf import Record
 from plugin.vendors.kaspersky.emulator_center_base import (
     PREFIX,

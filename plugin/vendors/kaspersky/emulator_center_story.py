@@ -22,7 +22,7 @@ class CenterStory(CenterSeed):
             "device-removed": self._device_removed,
             "seat-change": self._seat_change,
         }
-        return words[what](details) if what in words else None
+        return {"what": what, **words[what](details)} if what in words else None
 
     def _detection(self, details: Record) -> Record:
         host, kind = details.get("device"), details.get("condition")

@@ -67,7 +67,7 @@ class Desk(CallingHost, OpensTickets):
 
     kind = HOST
     title = "Desk"
-    fields = (Field("site", "Site"), PASSWORD)
+    fields: ClassVar[tuple[Field, ...]] = (Field("site", "Site"), PASSWORD)
     words = Words("Desk", company="account")
     summary_limit = 100
     ticket_fields = (Field("board", "Board", required=False),)

@@ -12,8 +12,12 @@ from plugin.settings import Environment, load
 from plugin.vendors.eset.emulator import EsetEmulator
 from plugin.vendors.eset.protect import EsetProtect
 from plugin.vendors.kaspersky.center import SecurityCenter
+from plugin.vendors.kaspersky.cloud import KasperskyCloud, KasperskyHub
 from plugin.vendors.kaspersky.emulator_center import SecurityCenterEmulator
+from plugin.vendors.kaspersky.emulator_cloud import CloudEmulator, HubEmulator
 from tests.rig import link_to
+
+COLLEAGUE = "anna@msp.example"
 
 
 @cache
@@ -73,5 +77,7 @@ class Stand:
 
 VENDORS: dict[str, Candidate] = {
     "eset_protect": Candidate(EsetProtect, EsetEmulator),
+    "kaspersky_cloud": Candidate(KasperskyCloud, CloudEmulator, administrator=COLLEAGUE),
+    "kaspersky_hub": Candidate(KasperskyHub, HubEmulator, administrator=COLLEAGUE),
     "kaspersky_ksc": Candidate(SecurityCenter, SecurityCenterEmulator),
 }

@@ -3,7 +3,9 @@
 from plugin.edge.emulator import Emulator
 from plugin.hosts.connectwise_psa.emulator import ConnectWisePsaEmulator
 from plugin.vendors.kaspersky.emulator_center import SecurityCenterEmulator
+from plugin.vendors.kaspersky.emulator_cloud import CloudEmulator, HubEmulator
 
 EMULATORS: dict[str, type[Emulator]] = {
-    emulator.kind: emulator for emulator in (ConnectWisePsaEmulator, SecurityCenterEmulator)
+    emulator.kind: emulator
+    for emulator in (ConnectWisePsaEmulator, SecurityCenterEmulator, CloudEmulator, HubEmulator)
 }

@@ -60,6 +60,15 @@ class Estate:
             self.forget_changes()
         return str(self.table("estate")["generation"]["word"])
 
+    @property
+    def mark(self) -> str:
+        """What begins the ids of events: another word after every reset, as numbers start anew."""
+        return str(self.table("estate")["world"]["mark"])
+
+    def event_id(self, number: int) -> str:
+        """Return the id under which an event is shown."""
+        return f"{self.mark}-{number:08d}"
+
     def forget_changes(self) -> None:
         """Make every change token that was issued too old."""
         self.table("estate")["generation"] = {"word": token_hex(4)}
@@ -231,7 +240,7 @@ class Estate:
         record = self.table("events")[str(number)]
         kind = EVENT_TYPES[record["type"]]
         return {
-            "id": f"{self.environment[0]}{number:08d}",
+            "id": self.event_id(number),
             "sequence": number,
             "type": record["type"],
             "severity": kind.severity,

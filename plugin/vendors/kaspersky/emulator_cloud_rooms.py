@@ -131,13 +131,13 @@ class CloudRooms(CloudGate):
         """List the events of a tenant by sequence."""
         estate = self.own_tenant(request, tenant)
         cursor, since = request.args.get("after"), request.args.get("since")
-        number = _number(read_token("event", cursor)[0]) if cursor else 0
+        number = _event_number(estate, cursor) if cursor else 0
         moment = None if since is None else _moment(since)
         shown, reached, more = estate.events_after(tenant, number, moment, limit_of(request))
         return self.json(
             {
                 "items": [estate.event_row(each) for each in shown],
-                "cursor": token_of("event", reached),
+                "cursor": token_of("event", estate.mark, reached),
                 "more": more,
             }
         )
@@ -214,9 +214,11 @@ def _page(request: Request) -> str:
     return read_token("page", token)[0] if token else ""
 
 
-def _number(text: str) -> int:
+def _event_number(estate: Estate, cursor: str) -> int:
+    """Return how far a cursor has come: nowhere when it is from before a reset."""
+    mark, number = (*read_token("event", cursor), "")[:2]
     try:
-        return int(text)
+        return int(number) if mark == estate.mark else 0
     except ValueError:
         raise bad_request("the token is not one of ours") from None
 

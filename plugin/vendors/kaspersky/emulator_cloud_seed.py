@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime, timedelta
+from secrets import token_hex
 
 from plugin.domain.model import DeviceClass
 from plugin.edge.shelf import Record
@@ -44,7 +45,7 @@ class CloudSeed(CloudTasks):
         for place, (environment, estate) in enumerate(self.estates.items()):
             size = (*ELSEWHERE, world.seed + place, world.started_at)
             own = make_world(*size) if place else world
-            estate.table("estate")["world"] = {"seed": own.seed}
+            estate.table("estate")["world"] = {"seed": own.seed, "mark": token_hex(3)}
             for email, name in USERS.items():
                 estate.table("users")[email] = {"name": name, "password": PASSWORD}
             for client in own.clients:

@@ -71,12 +71,12 @@ class CloudStory(CloudSeed):
         record = estate.table("devices")[device]
         happened = event(record["tenant"], str(kind), self.clock(), device, record)
         number = estate.add_event(happened)
-        return _told(estate, device, str(kind)) | {"id": f"{estate.environment[0]}{number:08d}"}
+        return _told(estate, device, str(kind)) | {"id": estate.event_id(number)}
 
     def _tenant_event(self, estate: Estate, tenant: str, kind: str) -> Record:
         number = estate.add_event(event(tenant, kind, self.clock()))
         shown = {"workspace": tenant, "workspace_name": estate.table("tenants")[tenant]["name"]}
-        return {**shown, "condition": kind, "id": f"{estate.environment[0]}{number:08d}"}
+        return {**shown, "condition": kind, "id": estate.event_id(number)}
 
     def _next_untold(self, estate: Estate, details: Record) -> tuple[str, str]:
         """Return a device and an event type that were not yet seen together."""

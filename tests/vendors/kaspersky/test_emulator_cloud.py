@@ -7,7 +7,7 @@ import pytest
 from plugin.edge.emulator import Happening
 from plugin.edge.shelf import Shelf
 from plugin.vendors.kaspersky.emulator_cloud import CloudEmulator, HubEmulator
-from plugin.vendors.kaspersky.emulator_cloud_facts import EVENT_TYPES, USER
+from plugin.vendors.kaspersky.emulator_cloud_facts import EVENT_TYPES, USER, token_of
 from plugin.vendors.kaspersky.emulator_cloud_gate import CONTRACT
 from tests.rig import small_world
 from tests.vendors.kaspersky.clouds import ANNA, LONG_AGO, Caller, cloud, filled, happen
@@ -50,7 +50,7 @@ def test_nobody_gets_in_without_a_token(caller: Caller) -> None:
         ("GET", "/v1/tenants/{tenant}/device-changes", None),
         ("GET", "/v1/tenants/{tenant}/device-changes?since=ä", None),
         ("GET", "/v1/tenants/{tenant}/device-changes?since=Y2hhbmdlCnh4", None),
-        ("GET", "/v1/tenants/{tenant}/events?after=ZXZlbnQKeA", None),
+        ("GET", "/v1/tenants/{tenant}/events?after=Y2hhbmdlCjE", None),
         ("GET", "/v1/tenants/{tenant}/usage", None),
         ("POST", "/v1/tasks", {"kind": "format", "tenantId": "x"}),
         ("POST", "/v1/tasks", None),
@@ -237,10 +237,24 @@ def test_a_task_ends_without_being_asked(emulator: CloudEmulator, caller: Caller
     assert emulator.state()["tasks"][0]["settled"]
 
 
-def test_a_reset_makes_old_cursors_too_old(emulator: CloudEmulator) -> None:
+def test_a_reset_makes_old_cursors_too_old_and_every_event_a_new_one(
+    emulator: CloudEmulator,
+) -> None:
     adapter = cloud(emulator)
     workspace = next(adapter.workspaces()).id
     cursor = list(adapter.devices(workspace, None))[-1].next_cursor
+    [events] = adapter.detections(workspace, None, LONG_AGO)
     emulator.reset(small_world())
     pages = list(adapter.devices(workspace, cursor))
     assert sum(len(page.rows) for page in pages) == 10
+    [again] = adapter.detections(workspace, events.next_cursor, LONG_AGO)
+    assert len(again.rows) == len(events.rows)
+    assert not {row.id for row in again.rows} & {row.id for row in events.rows}
+
+
+def test_a_cursor_with_an_odd_number_is_refused(emulator: CloudEmulator, caller: Caller) -> None:
+    estate = emulator.estates["production"]
+    tenant = next(iter(estate.table("tenants")))
+    for parts in ((estate.mark, "x"), (estate.mark,)):
+        path = f"/v1/tenants/{tenant}/events?after={token_of('event', *parts)}"
+        assert caller.call("GET", path)[0] == 400

@@ -47,7 +47,7 @@ class StrangerError(LookupError):
 class AutomateEmulator(SignInPart, FieldsPart, GroupsPart, CommandsPart, ScriptsPart):
     """ConnectWise Automate, see the module's text."""
 
-    own_faults = ("expired-token", "aspnet-error", "odd-letters", "same-page")
+    own_faults = ("expired-token", "aspnet-error", "odd-letters", "same-page", "wrong-types")
 
     def populate(self, world: World) -> None:
         """Fill the shelf with the MSP's clients, computers, groups and fields."""
@@ -76,10 +76,14 @@ class AutomateEmulator(SignInPart, FieldsPart, GroupsPart, CommandsPart, Scripts
             return self._respond(request)
         if kind == "aspnet-error":
             return self.json({"Message": "An error has occurred."}, 500)
-        if kind == "same-page":
-            return self._respond(Request({**request.environ, "QUERY_STRING": "pageSize=1000"}))
+        if kind == "same-page" and request.method == "GET":
+            first = {**request.environ, "QUERY_STRING": "pageSize=1000"}
+            return self._respond(Request(first))
         answer = self._respond(request)
-        return self.json(_small_letters(json.loads(answer.get_data())), answer.status_code)
+        change = {"odd-letters": _small_letters, "wrong-types": _wrong_types}.get(kind)
+        if change is None or answer.mimetype != "application/json":
+            return answer
+        return self.json(change(json.loads(answer.get_data())), answer.status_code)
 
     # -- happenings --------------------------------------------------------------------------
 
@@ -222,3 +226,12 @@ def _small_letters(value: Any) -> Any:  # noqa: ANN401 - any JSON
     if isinstance(value, dict):
         return {key[:1].lower() + key[1:]: _small_letters(each) for key, each in value.items()}
     return [_small_letters(each) for each in value] if isinstance(value, list) else value
+
+
+def _wrong_types(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Put a record where a plain value stands, and something plain into an empty list."""
+    if isinstance(value, dict):
+        return {key: _wrong_types(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_wrong_types(each) for each in value] or [17]
+    return {"wrong": True}

@@ -1,0 +1,19 @@
+from collections.abc import Iterator
+
+import pytest
+
+from plugin.vendors.eset.emulator import EsetEmulator
+from plugin.vendors.eset.protect import EsetProtect
+from tests.vendors.eset.house import adapter_to, make_emulator
+
+
+@pytest.fixture
+def emulator() -> Iterator[EsetEmulator]:
+    made = make_emulator()
+    yield made
+    assert list(made.breaches) == []
+
+
+@pytest.fixture
+def protect(emulator: EsetEmulator) -> EsetProtect:
+    return adapter_to(emulator)

@@ -14,7 +14,7 @@ from plugin.domain.errors import RuleError
 from plugin.edge.addresses import AddressGuard
 from plugin.edge.circuit import Circuit
 from plugin.edge.http import Http, Timeouts
-from plugin.edge.link import Classify, Link
+from plugin.edge.link import Classify, Link, stand_in
 from plugin.edge.pace import Pace
 from plugin.settings import EffectiveEnvironment, Environment, Settings
 from plugin.store.base import db
@@ -115,11 +115,16 @@ class Runtime:
             http=self._door(connection, settings),
             settings=_with_defaults(kind, settings),
             now=self.now,
-            addresses=self.settings.addresses_of(connection.kind, environment),
+            addresses=self._addresses(connection, environment),
             environment=environment.value,
         )
         maker = cast(Callable[[Link], Adapter], kind)
         return maker(link)
+
+    def _addresses(self, connection: Connection, environment: Environment) -> Mapping[str, str]:
+        """Return the vendor's servers; the sandbox's own connections lack none."""
+        known = self.settings.addresses_of(connection.kind, environment)
+        return stand_in(known, environment.value) if connection.origin_override else known
 
     def circuit(self, connection: Connection) -> Circuit:
         """Return this process's circuit breaker of a connection."""

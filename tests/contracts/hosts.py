@@ -94,7 +94,7 @@ def psa_claim(stand: HostStand) -> MemberClaim:
 
 HOSTS: dict[str, Candidate] = {
     "connectwise_automate": Candidate(
-        ConnectWiseAutomate, AutomateEmulator, delivery=automate_delivery, page="menu"
+        ConnectWiseAutomate, AutomateEmulator, delivery=automate_delivery, page="computer_menu"
     ),
     "connectwise_psa": Candidate(
         ConnectWisePsa, ConnectWisePsaEmulator, False, psa_delivery, psa_claim, "Tab"

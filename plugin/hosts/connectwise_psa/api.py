@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from plugin.domain.errors import AnswerError, MissingError, RefusedError, TransientError
+from plugin.domain.errors import (
+    AnswerError,
+    EdgeError,
+    MissingError,
+    RefusedError,
+    TransientError,
+)
 from plugin.edge.http import Answer, Http
 from plugin.edge.link import Link
 from plugin.hosts.connectwise_psa.refusals import NO_ENDPOINT, UNCLEAR, Refusals
@@ -212,7 +218,7 @@ class PsaApi:
     def _written(self, answer: Answer) -> Row:
         try:
             return self._record(answer.json())
-        except AnswerError:
+        except EdgeError:
             text = "took a write, but its answer cannot be read"
         raise TransientError(self.who, text, code=UNCLEAR, status=answer.status)
 

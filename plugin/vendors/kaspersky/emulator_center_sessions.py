@@ -47,7 +47,8 @@ class CenterSessions(CenterGround):
         """Answer 403 without a living session, and hang up where only the console is served."""
         if self.switched("console_port"):
             drop_connection(request)
-        if request.path.removeprefix(PREFIX) in LOGIN:
+        outside = not request.path.startswith(PREFIX)
+        if outside or request.path.removeprefix(PREFIX) in LOGIN:
             return None
         session = self.sessions.get(session_id(request))
         if session is None or self.clock() - session.used_at > IDLE:

@@ -85,6 +85,12 @@ class PsaApi:
             self._door = (http, f"/{codebase}apis/3.0")
         return self._door
 
+    def has_moved(self) -> bool:
+        """Look the code base up again and tell whether it is another one now."""
+        before, self._door = self._codebase, None
+        self.door()
+        return self._codebase != before
+
     def private_door(self, path: str) -> tuple[Http, str]:
         """Return a fresh door to the interface, without our keys, and the whole of ``path``."""
         root = self.door()[1]
@@ -187,15 +193,9 @@ class PsaApi:
         try:
             return call(*self.door())
         except MissingError as error:
-            if error.code != NO_ENDPOINT or not self._has_moved():
+            if error.code != NO_ENDPOINT or not self.has_moved():
                 raise
         return call(*self.door())
-
-    def _has_moved(self) -> bool:
-        """Look the code base up again and tell whether it is another one now."""
-        before, self._door = self._codebase, None
-        self.door()
-        return self._codebase != before
 
     def _headers(self) -> dict[str, str]:
         return {

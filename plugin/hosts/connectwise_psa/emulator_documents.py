@@ -54,4 +54,5 @@ class Documents:
 
     def answer_upload(self, request: Request, by: str) -> Response:
         """Answer an upload with the new record."""
-        return answer(self._records.show(DOCUMENTS, self.upload(request, by)), 201)
+        with request:  # closes the form's files
+            return answer(self._records.show(DOCUMENTS, self.upload(request, by)), 201)

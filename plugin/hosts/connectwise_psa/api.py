@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from plugin.domain.errors import AnswerError, MissingError, RefusedError, TransientError
+from plugin.domain.errors import (
+    AnswerError,
+    EdgeError,
+    MissingError,
+    RefusedError,
+    TransientError,
+)
 from plugin.edge.http import Answer, Http
 from plugin.edge.link import Link
 from plugin.hosts.connectwise_psa.refusals import NO_ENDPOINT, UNCLEAR, Refusals
@@ -78,6 +84,12 @@ class PsaApi:
             self._codebase = codebase
             self._door = (http, f"/{codebase}apis/3.0")
         return self._door
+
+    def has_moved(self) -> bool:
+        """Look the code base up again and tell whether it is another one now."""
+        before, self._door = self._codebase, None
+        self.door()
+        return self._codebase != before
 
     def private_door(self, path: str) -> tuple[Http, str]:
         """Return a fresh door to the interface, without our keys, and the whole of ``path``."""
@@ -181,15 +193,9 @@ class PsaApi:
         try:
             return call(*self.door())
         except MissingError as error:
-            if error.code != NO_ENDPOINT or not self._has_moved():
+            if error.code != NO_ENDPOINT or not self.has_moved():
                 raise
         return call(*self.door())
-
-    def _has_moved(self) -> bool:
-        """Look the code base up again and tell whether it is another one now."""
-        before, self._door = self._codebase, None
-        self.door()
-        return self._codebase != before
 
     def _headers(self) -> dict[str, str]:
         return {
@@ -212,7 +218,7 @@ class PsaApi:
     def _written(self, answer: Answer) -> Row:
         try:
             return self._record(answer.json())
-        except AnswerError:
+        except EdgeError:
             text = "took a write, but its answer cannot be read"
         raise TransientError(self.who, text, code=UNCLEAR, status=answer.status)
 

@@ -39,7 +39,8 @@ from plugin.hosts.connectwise_psa.emulator_pages import HostPages
 from plugin.hosts.connectwise_psa.emulator_records import Records
 from plugin.hosts.connectwise_psa.emulator_shapes import Shapes
 from plugin.hosts.connectwise_psa.emulator_state import state_of
-from plugin.hosts.connectwise_psa.emulator_world import API_MEMBER, Builder
+from plugin.hosts.connectwise_psa.emulator_words import API_MEMBER
+from plugin.hosts.connectwise_psa.emulator_world import Builder
 
 CODEBASE, ALIAS = "v2025_1/", "v4_6_release/"
 COMPANY, PUBLIC_KEY = "bridgehead_msp", "hQ2mB7xSandboxPUB"

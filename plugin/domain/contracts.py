@@ -510,6 +510,10 @@ class OffersScripts(ABC):
 class PlacesPages(ABC):
     """Shows pages of ours inside its own screens."""
 
+    removes_pages: ClassVar[bool] = True
+    """False where the host has no call that removes one: ``remove_placement`` then raises a
+    RuleError that tells a person where to do it, as long as the page is there."""
+
     @abstractmethod
     def placements(self, url: str) -> Iterator[Placement]:
         """Yield the pages registered for our installation's origin."""

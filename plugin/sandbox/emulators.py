@@ -2,8 +2,10 @@
 
 from plugin.edge.emulator import Emulator
 from plugin.hosts.connectwise_psa.emulator import ConnectWisePsaEmulator
+from plugin.vendors.eset.emulator import EsetEmulator
 from plugin.vendors.kaspersky.emulator_center import SecurityCenterEmulator
 
 EMULATORS: dict[str, type[Emulator]] = {
-    emulator.kind: emulator for emulator in (ConnectWisePsaEmulator, SecurityCenterEmulator)
+    emulator.kind: emulator
+    for emulator in (ConnectWisePsaEmulator, SecurityCenterEmulator, EsetEmulator)
 }

@@ -4,19 +4,14 @@ A vendor's test module says ``TestSomething = vendor_contract("its_kind")``; how
 in :mod:`tests.contracts.vendors`.
 """
 
-import base64
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
-from typing import ClassVar, TypeVar, cast
-from urllib.parse import quote
 
 import pytest
 
 from plugin.domain import contracts
 from plugin.domain.contracts import (
-    WARNING,
-    Advice,
     FindsDetections,
     JoinsCustomers,
     KeepsIntegrations,
@@ -31,11 +26,8 @@ from plugin.domain.contracts import (
     Vendor,
 )
 from plugin.domain.errors import (
-    AnswerError,
     EdgeError,
     MissingError,
-    RefusedError,
-    TransientError,
 )
 from plugin.domain.model import (
     ActionKind,
@@ -49,39 +41,26 @@ from plugin.domain.model import (
     Workspace,
 )
 from plugin.edge.emulator import Happening
-from tests.contracts.vendors import VENDORS, Stand
+from tests.contracts.adapter import AdapterPromises, Listing, Promises, able, error_of
+from tests.contracts.stands import Stand
+from tests.contracts.vendors import VENDORS
 from tests.rig import EPOCH, small_world
 
 LONG_AGO = EPOCH - timedelta(days=30)
-OFTEN = 1000
 
 COVERED: set[str] = set()
 
 
-class Promises:
-    """What all suites share: a stand of their own for every test, and no breach at its end."""
+class VendorSuite(Promises):
+    """What all suites of vendors share."""
 
-    kind: ClassVar[str]
-
-    @pytest.fixture
-    def stand(self) -> Iterator[Stand]:
-        stand = VENDORS[self.kind].stand(small_world())
-        yield stand
-        assert list(stand.emulator.breaches) == []
+    def prepare(self) -> Stand[Vendor]:
+        """Return the vendor's stand-in with a small world in it."""
+        return VENDORS[self.kind].stand(small_world())
 
     @pytest.fixture
-    def vendor(self, stand: Stand) -> Vendor:
-        return stand.vendor()
-
-
-Ability = TypeVar("Ability")
-
-
-def able(vendor: Vendor, ability: Callable[..., Ability]) -> Ability:
-    """Return the vendor as what it declares itself to be (a callable, because it is abstract)."""
-    assert isinstance(ability, type)
-    assert isinstance(vendor, ability)
-    return cast("Ability", vendor)
+    def vendor(self, stand: Stand[Vendor]) -> Vendor:
+        return stand.made()
 
 
 def scopes(vendor: Vendor) -> list[str]:
@@ -105,17 +84,10 @@ def all_detections(vendor: FindsDetections, scope: str) -> list[Detection]:
     return [detection for page in pages for detection in page.rows]
 
 
-def error_of(work: Callable[[], object]) -> EdgeError:
-    """Return the failure that ``work`` must end in; any other exception is a failed test."""
-    with pytest.raises(EdgeError) as caught:
-        work()
-    return caught.value
-
-
-def listings(vendor: Vendor) -> list[tuple[str, Callable[[], object]]]:
+def listings(vendor: Vendor) -> list[Listing]:
     """Return every reading the vendor offers, by name."""
     scope = scopes(vendor)[0]
-    found: list[tuple[str, Callable[[], object]]] = [
+    found: list[Listing] = [
         ("workspaces", lambda: list(vendor.workspaces())),
         ("devices", lambda: list(vendor.devices(scope, None))),
     ]
@@ -130,27 +102,16 @@ def listings(vendor: Vendor) -> list[tuple[str, Callable[[], object]]]:
     return found
 
 
-class VendorPromises(Promises):
+class VendorPromises(VendorSuite, AdapterPromises):
     """The duty of every vendor."""
 
-    def test_it_declares_itself(self, stand: Stand) -> None:
-        adapter = stand.candidate.adapter
-        names = [field.name for field in adapter.fields]
-        folder = adapter.__module__.split(".")[2]
-        assert adapter.kind == self.kind == stand.emulator.kind
-        assert self.kind == folder or self.kind.startswith(f"{folder}_")
-        assert adapter.title
-        assert adapter.words.product
-        assert len(names) == len(set(names))
-        assert all(field.label for field in adapter.fields)
-        assert any(field.secret for field in adapter.fields)
+    def duty(self, adapter: Vendor) -> Callable[[], object]:
+        """Return the reading that every vendor offers."""
+        return lambda: list(adapter.workspaces())
 
-    def test_its_emulator_fills_in_the_form_rightly(self, stand: Stand) -> None:
-        adapter = stand.candidate.adapter
-        assert set(stand.settings) <= {field.name for field in adapter.fields}
-        required = {field.name for field in adapter.fields if field.required}
-        assert {name for name in required if not stand.settings.get(name)} == set()
-        assert adapter.validate(stand.settings) == ()
+    def listings(self, adapter: Vendor) -> list[Listing]:
+        """Return every reading the vendor offers, by name."""
+        return listings(adapter)
 
     def test_every_workspace_is_listed_once(self, vendor: Vendor) -> None:
         found: list[Workspace] = list(vendor.workspaces())
@@ -179,120 +140,8 @@ class VendorPromises(Promises):
             error = error_of(lambda: list(vendor.devices("no-such-workspace", None)))
             assert isinstance(error, MissingError)
 
-    def test_the_check_of_a_healthy_connection_is_green(self, vendor: Vendor) -> None:
-        told = [rung.run() for rung in vendor.rungs()]
-        assert told
-        assert [each for each in told if not each or each.startswith(WARNING)] == []
 
-    def test_a_wrong_secret_is_refused_with_advice(self, stand: Stand) -> None:
-        secret = next(field for field in stand.candidate.adapter.fields if field.secret)
-        vendor = stand.vendor(**{secret.name: "not-the-right-one"})
-        rung, error = _first_failure(vendor)
-        assert isinstance(error, RefusedError)
-        advice = vendor.advice(rung, error)
-        assert isinstance(advice, Advice)
-        assert advice.cause
-        assert advice.cure
-        assert isinstance(error_of(lambda: list(vendor.workspaces())), RefusedError)
-
-    @pytest.mark.parametrize(
-        ("fault", "meaning"),
-        [
-            ("429", TransientError),
-            ("500", TransientError),
-            ("503", TransientError),
-            ("cut", TransientError),
-            ("refuse", TransientError),
-            ("done-but-timeout", TransientError),
-            ("html", (TransientError, AnswerError)),
-            ("flipped", (TransientError, AnswerError)),
-            ("redirect", (TransientError, AnswerError)),
-        ],
-    )
-    def test_it_speaks_our_errors(
-        self, stand: Stand, fault: str, meaning: type[EdgeError] | tuple[type[EdgeError], ...]
-    ) -> None:
-        vendor = stand.vendor()
-        stand.emulator.faults.sleep = lambda seconds: None
-        stand.emulator.add_fault(fault, times=OFTEN)
-        error = error_of(lambda: list(vendor.workspaces()))
-        assert isinstance(error, meaning), repr(error)
-        assert error.who == vendor.title or error.who
-
-    def test_it_passes_on_how_long_to_wait(self, stand: Stand) -> None:
-        vendor = stand.vendor()
-        stand.emulator.add_fault("429", times=OFTEN)
-        assert error_of(lambda: list(vendor.workspaces())).retry_after == 1.0
-
-    def test_what_broke_in_the_middle_works_again(self, stand: Stand) -> None:
-        vendor = stand.vendor()
-        before = all_devices(vendor)
-        for _, reading in listings(vendor):
-            stand.emulator.add_fault("500", times=OFTEN)
-            error_of(reading)
-            stand.emulator.faults.clear()
-            reading()
-        assert all_devices(vendor) == before
-
-    def test_an_access_that_ran_out_is_renewed(self, stand: Stand) -> None:
-        if "expired-token" not in stand.emulator.own_faults:
-            pytest.skip("nothing runs out here")
-        vendor = stand.vendor()
-        before = all_devices(vendor)
-        stand.emulator.add_fault("expired-token")
-        assert all_devices(vendor) == before
-        assert stand.emulator.faults.played
-
-    def test_nonsense_is_named_and_nothing_else_happens(self, stand: Stand) -> None:
-        if "wrong-types" not in stand.emulator.own_faults:
-            pytest.skip("this emulator has no answers of a wrong type")
-        vendor = stand.vendor()
-        for name, reading in listings(vendor):
-            stand.emulator.add_fault("wrong-types", times=OFTEN)
-            error = error_of(reading)
-            stand.emulator.faults.clear()
-            assert isinstance(error, AnswerError), name
-
-    def test_no_secret_is_in_any_message(self, stand: Stand) -> None:
-        told = []
-        for fault in ("500", "html", "redirect", "cut", "flipped", *stand.emulator.own_faults):
-            vendor = stand.vendor()
-            stand.emulator.add_fault(fault, times=OFTEN)
-            told += [str(error) for error in _failures(vendor)]
-            stand.emulator.faults.clear()
-        told += [repr(stand.vendor()), repr(stand.link())]
-        whole = "\n".join(told)
-        for secret in stand.secrets():
-            for form in (
-                secret,
-                quote(secret, safe=""),
-                base64.b64encode(secret.encode()).decode(),
-            ):
-                assert form not in whole
-
-
-def _first_failure(vendor: Vendor) -> tuple[str, EdgeError]:
-    for rung in vendor.rungs():
-        try:
-            rung.run()
-        except EdgeError as error:
-            return rung.name, error
-    raise AssertionError("no step of the check fails")
-
-
-def _failures(vendor: Vendor) -> Iterator[EdgeError]:
-    try:
-        list(vendor.workspaces())
-    except EdgeError as error:
-        yield error
-    for rung in vendor.rungs():
-        try:
-            rung.run()
-        except EdgeError as error:
-            yield error
-
-
-class DetectionPromises(Promises):
+class DetectionPromises(VendorSuite):
     """FindsDetections."""
 
     def test_detections_come_oldest_first_and_once(self, vendor: Vendor) -> None:
@@ -323,7 +172,9 @@ class DetectionPromises(Promises):
         rows = [row for page in finder.detections(scope, None, since) for row in page.rows]
         assert {row.occurred_at for row in rows} == {each for each in times if each >= since}
 
-    def test_a_later_reading_brings_only_what_is_new(self, stand: Stand, vendor: Vendor) -> None:
+    def test_a_later_reading_brings_only_what_is_new(
+        self, stand: Stand[Vendor], vendor: Vendor
+    ) -> None:
         finder = able(vendor, FindsDetections)
         marks = {scope: _last_mark(finder, scope) for scope in scopes(vendor)}
         assert _new(finder, marks) == []
@@ -332,7 +183,7 @@ class DetectionPromises(Promises):
         assert [row.device_id for row in _new(finder, marks)] == [told["device"]]
 
     def test_each_detection_that_happens_is_another_condition(
-        self, stand: Stand, vendor: Vendor
+        self, stand: Stand[Vendor], vendor: Vendor
     ) -> None:
         finder = able(vendor, FindsDetections)
         before = [row for scope in scopes(vendor) for row in all_detections(finder, scope)]
@@ -361,7 +212,7 @@ def _new(finder: FindsDetections, marks: Mapping[str, str | None]) -> list[Detec
     ]
 
 
-class LicencePromises(Promises):
+class LicencePromises(VendorSuite):
     """ReportsLicences."""
 
     def test_licences_belong_to_a_workspace_and_have_sane_numbers(self, vendor: Vendor) -> None:
@@ -379,7 +230,7 @@ class LicencePromises(Promises):
         assert found
 
 
-class UsagePromises(Promises):
+class UsagePromises(VendorSuite):
     """ReportsUsage."""
 
     def test_usage_is_counted_once_per_product_way_and_class(self, vendor: Vendor) -> None:
@@ -406,11 +257,11 @@ class UsagePromises(Promises):
             lines = able(vendor, ReportsUsage).usage(scope, EPOCH.date())
             assert {line.product for line in lines} & free == set()
 
-    def test_another_seat_is_seen(self, stand: Stand, vendor: Vendor) -> None:
+    def test_another_seat_is_seen(self, stand: Stand[Vendor], vendor: Vendor) -> None:
         today = stand.emulator.clock().date()
         before = _lines(vendor, today)
         assert stand.emulator.occur(Happening("seat-change")) is not None
-        assert _lines(stand.vendor(), today) != before
+        assert _lines(stand.made(), today) != before
 
 
 def _lines(vendor: Vendor, day: date) -> list[UsageLine]:
@@ -418,7 +269,7 @@ def _lines(vendor: Vendor, day: date) -> list[UsageLine]:
     return [line for scope in scopes(vendor) for line in reporter.usage(scope, day)]
 
 
-class GroupPromises(Promises):
+class GroupPromises(VendorSuite):
     """ListsGroups."""
 
     def test_groups_are_listed_once_and_hold_devices_of_ours(self, vendor: Vendor) -> None:
@@ -437,7 +288,7 @@ class GroupPromises(Promises):
         assert {each for device in all_devices(vendor) for each in device.groups} <= known
 
 
-class ActionPromises(Promises):
+class ActionPromises(VendorSuite):
     """RunsActions."""
 
     def test_every_action_can_be_started_and_followed(self, vendor: Vendor) -> None:
@@ -465,19 +316,19 @@ def _start_somewhere(vendor: Vendor, runner: RunsActions, action: ActionKind) ->
     raise AssertionError(f"{action} can be started nowhere")
 
 
-class AdministratorPromises(Promises):
+class AdministratorPromises(VendorSuite):
     """ManagesAdministrators."""
 
-    def test_it_knows_its_users_and_nobody_else(self, stand: Stand, vendor: Vendor) -> None:
+    def test_it_knows_its_users_and_nobody_else(self, stand: Stand[Vendor], vendor: Vendor) -> None:
         manager = able(vendor, ManagesAdministrators)
-        assert manager.known(stand.candidate.administrator)
+        assert manager.known(VENDORS[self.kind].administrator)
         assert not manager.known("nobody@nowhere.example")
 
     def test_rights_are_given_and_taken_any_number_of_times(
-        self, stand: Stand, vendor: Vendor
+        self, stand: Stand[Vendor], vendor: Vendor
     ) -> None:
         manager = able(vendor, ManagesAdministrators)
-        people = (Administrator(stand.candidate.administrator, "Somebody"),)
+        people = (Administrator(VENDORS[self.kind].administrator, "Somebody"),)
         identifier = ""
         if isinstance(vendor, KeepsIntegrations):
             identifier = vendor.create_integration("Test", (next(vendor.workspaces()).id,))
@@ -485,7 +336,7 @@ class AdministratorPromises(Promises):
             change(identifier, people)
 
 
-class IntegrationPromises(Promises):
+class IntegrationPromises(VendorSuite):
     """KeepsIntegrations."""
 
     def test_an_integration_is_made_changed_and_removed(self, vendor: Vendor) -> None:
@@ -498,7 +349,7 @@ class IntegrationPromises(Promises):
         assert tuple(workspace.id for workspace in vendor.workspaces()) == workspaces
 
 
-class ResolvingPromises(Promises):
+class ResolvingPromises(VendorSuite):
     """ResolvesDetections."""
 
     def test_a_detection_can_be_resolved_twice(self, vendor: Vendor) -> None:
@@ -509,7 +360,7 @@ class ResolvingPromises(Promises):
             resolver.resolve(rows[0].id, "Seen to by the suite of promises.")
 
 
-class InstallerPromises(Promises):
+class InstallerPromises(VendorSuite):
     """MakesInstallers."""
 
     def test_an_installer_has_an_address(self, vendor: Vendor) -> None:
@@ -518,21 +369,21 @@ class InstallerPromises(Promises):
         assert "://" in maker.installer(workspace.id, "")
 
 
-class JoiningPromises(Promises):
+class JoiningPromises(VendorSuite):
     """JoinsCustomers."""
 
-    def test_proposals_change_nothing(self, stand: Stand, vendor: Vendor) -> None:
+    def test_proposals_change_nothing(self, stand: Stand[Vendor], vendor: Vendor) -> None:
         joiner = able(vendor, JoinsCustomers)
-        assert joiner.pairs_field in {field.name for field in stand.candidate.adapter.fields}
+        assert joiner.pairs_field in {field.name for field in stand.adapter.fields}
         assert joiner.propose_pairs() == joiner.propose_pairs()
 
-    def test_who_is_joined_to_nobody_is_proposed(self, stand: Stand) -> None:
-        joiner = able(stand.vendor(), JoinsCustomers)
-        alone = able(stand.vendor(**{joiner.pairs_field: ""}), JoinsCustomers)
+    def test_who_is_joined_to_nobody_is_proposed(self, stand: Stand[Vendor]) -> None:
+        joiner = able(stand.made(), JoinsCustomers)
+        alone = able(stand.made(**{joiner.pairs_field: ""}), JoinsCustomers)
         assert len(alone.propose_pairs()) > len(joiner.propose_pairs())
 
 
-SUITES: dict[type, type[Promises]] = {
+SUITES: dict[type, type[VendorSuite]] = {
     Vendor: VendorPromises,
     FindsDetections: DetectionPromises,
     ReportsLicences: LicencePromises,
@@ -547,7 +398,7 @@ SUITES: dict[type, type[Promises]] = {
 }
 
 
-def vendor_contract(kind: str) -> type[Promises]:
+def vendor_contract(kind: str) -> type[VendorSuite]:
     """Return the suite for a vendor: the promises of every ability its class declares."""
     COVERED.add(kind)
     bases = tuple(SUITES[ability] for ability in abilities(VENDORS[kind].adapter))

@@ -29,7 +29,7 @@ from plugin.vendors.kaspersky.center_codec import pack_arguments, unpack
 
 PREFIX = "/api/v1.0/"
 
-MOST_SESSIONS = 4
+MOST_SESSIONS = 2
 """Sessions we keep open; the one used longest ago is ended for a new one."""
 
 # Reads that can be asked twice. A found set is left out: asking twice would leave one behind.

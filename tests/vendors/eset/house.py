@@ -21,7 +21,7 @@ ADDRESSES = {
     "service": "https://{region}.{service}.eset.systems",
     "msp": "https://mspapi.eset.com",
 }
-LONG_AGO = datetime(2026, 10, 1, tzinfo=UTC)
+LONG_AGO = datetime(2026, 10, 26, tzinfo=UTC)
 CONSOLE = {
     "type": "on_prem",
     "server": "https://protect.northwind.example:9443",
@@ -57,15 +57,16 @@ def clock_of(emulator: EsetEmulator) -> StillClock:
     return emulator.clock
 
 
-def adapter_to(
-    emulator: EsetEmulator, *, without_msp: bool = False, **settings: str
-) -> EsetProtect:
+def adapter_to(emulator: EsetEmulator, **settings: str) -> EsetProtect:
     """Return an adapter connected to ``emulator``, some of its settings given differently."""
     given = {**emulator.connection_settings(), **settings}
-    if without_msp:
-        given = {name: value for name, value in given.items() if not name.startswith("msp_")}
     link = link_to(emulator, given, addresses=ADDRESSES, now=emulator.clock)
     return EsetProtect(link)
+
+
+def adapter_without_msp(emulator: EsetEmulator, **settings: str) -> EsetProtect:
+    """Return an adapter whose second slot is empty."""
+    return adapter_to(emulator, msp_email="", msp_password="", **settings)
 
 
 def switch(emulator: EsetEmulator, **values: object) -> None:
@@ -108,7 +109,9 @@ class Liar:
         return answer(environ, start_response)
 
 
-def link_to_liar(liar: Liar, now: datetime | None = None, **settings: str) -> Link:
+def link_to_liar(
+    liar: Liar, settings: Mapping[str, str] | None = None, now: datetime | None = None
+) -> Link:
     """Return a link to a lying server."""
 
     def open_http(base: str, *, who: str, classify: Classify | None = None) -> Http:
@@ -130,6 +133,6 @@ def link_to_liar(liar: Liar, now: datetime | None = None, **settings: str) -> Li
         "password": "secret-of-protect",
         "msp_email": "billing@bridgehead.example",
         "msp_password": "secret-of-msp",
-        **settings,
+        **(settings or {}),
     }
     return Link(open_http, given, lambda: now or datetime(2026, 11, 2, 8, tzinfo=UTC), ADDRESSES)

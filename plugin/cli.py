@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -34,6 +35,8 @@ from plugin.store.people import User
 
 ROLES = click.Choice([role.value for role in Role])
 FIRST_USER = "admin@bridgehead.local"
+FIRST_DETECTIONS = 4
+SANDBOX_WATCH = 4
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -168,7 +171,7 @@ def web(workers: int) -> None:
 @click.option("--connect-sandbox", is_flag=True, hidden=True)
 def worker(connect_sandbox: bool) -> None:
     """Do the background work; any number of these on PostgreSQL."""
-    settings = load()
+    settings = _lively(load()) if connect_sandbox else load()
     app = create_app(settings)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -188,7 +191,24 @@ def _connect_sandbox(runtime: Runtime, settings: Settings) -> None:
             break
         except OSError:
             time.sleep(0.1)
-    connect(runtime, settings.sandbox_port + 1)
+    if connect(runtime, settings.sandbox_port + 1):
+        for _ in range(FIRST_DETECTIONS):
+            _let_happen(address, "detection")
+
+
+def _lively(settings: Settings) -> Settings:
+    """Look at the sandbox every few seconds: what happens there should show while one watches."""
+    sync = replace(settings.limits.sync, watch=SANDBOX_WATCH)
+    return replace(settings, limits=replace(settings.limits, sync=sync))
+
+
+def _let_happen(address: str, what: str) -> None:
+    body = json.dumps({"what": what}).encode()
+    call = urllib.request.Request(  # noqa: S310 - our own sandbox
+        f"{address}happen", body, {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(call, timeout=10):  # noqa: S310
+        return
 
 
 @program.command("sandbox")

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from flask import Flask
 
-from plugin.domain.contracts import Host, Rung, SendsWebhooks, Words
+from plugin.domain.contracts import Field, Host, Rung, SendsWebhooks, Words
 from plugin.domain.errors import EdgeError, ForgedError
 from plugin.domain.model import Company, Delivery, EventAction, EventKind, HostEvent, Subscription
 from plugin.edge.link import Link
@@ -47,7 +47,7 @@ class CallingHost(Host, SendsWebhooks):
 
     kind = "calling"
     title = "Calling host"
-    fields = ()
+    fields: ClassVar[tuple[Field, ...]] = ()
     words = Words("calling")
     offline: ClassVar[bool] = True
     trouble: ClassVar[list[EdgeError]] = []
@@ -99,7 +99,7 @@ class SilentHost(Host):
 
     kind = "silent"
     title = "Silent host"
-    fields = ()
+    fields: ClassVar[tuple[Field, ...]] = ()
     words = Words("silent")
 
     def __init__(self, link: Link) -> None:

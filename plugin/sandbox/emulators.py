@@ -2,8 +2,17 @@
 
 from plugin.edge.emulator import Emulator
 from plugin.hosts.connectwise_psa.emulator import ConnectWisePsaEmulator
+from plugin.vendors.eset.emulator import EsetEmulator
 from plugin.vendors.kaspersky.emulator_center import SecurityCenterEmulator
+from plugin.vendors.kaspersky.emulator_cloud import CloudEmulator, HubEmulator
 
 EMULATORS: dict[str, type[Emulator]] = {
-    emulator.kind: emulator for emulator in (ConnectWisePsaEmulator, SecurityCenterEmulator)
+    emulator.kind: emulator
+    for emulator in (
+        ConnectWisePsaEmulator,
+        SecurityCenterEmulator,
+        EsetEmulator,
+        CloudEmulator,
+        HubEmulator,
+    )
 }

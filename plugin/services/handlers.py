@@ -8,7 +8,7 @@ from types import MappingProxyType
 from sqlalchemy import delete
 
 from plugin.runtime import Runtime
-from plugin.services import connections, follow, inbox, outcomes, receiver, sync, tickets
+from plugin.services import connections, follow, inbox, outcomes, receiver, sync, tickets, watch
 from plugin.services.work import Handler, Hook
 from plugin.store.base import writing
 from plugin.store.people import SignInTry, UserSession
@@ -23,6 +23,7 @@ def _delivery(runtime: Runtime, claim: Claim) -> datetime | None:
 HANDLERS: Mapping[str, Handler] = MappingProxyType(
     {
         sync.RUN: sync.work,
+        watch.LOOK: watch.look,
         tickets.SEND: tickets.send,
         connections.CALLBACKS: connections.keep_callbacks,
         connections.CHECK: connections.work_check,

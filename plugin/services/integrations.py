@@ -10,7 +10,7 @@ from plugin.domain.errors import ConflictError, RuleError
 from plugin.domain.integrations import integration_name
 from plugin.domain.tickets import TICKET_SEVERITIES, Trigger
 from plugin.runtime import Runtime
-from plugin.services import sync, tickets
+from plugin.services import sync, tickets, watch
 from plugin.services.journal import audit
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
@@ -141,7 +141,9 @@ def choose_workspaces(
             before=sorted(held),
             after=sorted(wanted),
         )
-    for scope in sync.scopes_of(runtime, integration.vendor):
+    scopes = watch.scopes_of(runtime, integration.vendor)
+    watch.ask(runtime, integration.vendor, scopes)
+    for scope in scopes:
         if scope in wanted - held.keys() or not scope:
             sync.ask(runtime, integration.vendor, sync.DATA, scope=scope, by=actor)
 
@@ -180,7 +182,8 @@ def sync_now(
     """Ask for everything the integration needs: both sides' lists, and its workspaces' data."""
     vendor = integration.vendor
     served = {link.workspace_id for link in integration.links}
-    scopes = [each for each in sync.scopes_of(runtime, vendor) if each in served or not each]
+    scopes = [each for each in watch.scopes_of(runtime, vendor) if each in served or not each]
+    watch.ask(runtime, vendor, scopes, now=True)
     runs = [sync.ask(runtime, vendor, sync.WORKSPACES, by=actor)]
     runs += sync.ask_all(runtime, integration.host, by=actor)
     return runs + [

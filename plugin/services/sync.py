@@ -8,20 +8,17 @@ from sqlalchemy import select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from plugin.domain.contracts import FindsDetections, OpensTickets, ReportsLicences, Scope, Vendor
+from plugin.domain.contracts import OpensTickets, ReportsLicences, Vendor
 from plugin.domain.errors import RuleError
 from plugin.domain.model import Device
 from plugin.domain.reconcile import Guard, SeenRows
 from plugin.runtime import Runtime
-from plugin.services import mapping, mirror, tickets
+from plugin.services import mapping, mirror, tickets, watch
 from plugin.services.mirror import Counts
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
     Connection,
-    Integration,
-    IntegrationState,
     Side,
-    WorkspaceLink,
 )
 from plugin.store.mirror import Cursor, WorkspaceRow
 from plugin.store.queue import Claim, enqueue
@@ -33,11 +30,6 @@ OVERLAP = timedelta(minutes=2)
 HISTORY = timedelta(days=7)
 
 Item = TypeVar("Item")
-
-
-def lane_of(connection_id: int, scope: str) -> str:
-    """Return the lane in which a scope's runs are worked, one at a time."""
-    return f"sync:{connection_id}:{scope}"[:120]
 
 
 class CancelledError(RuleError):
@@ -77,12 +69,12 @@ def ask(
             session,
             RUN,
             str(run.id),
-            lane_of(connection.id, scope or what),
+            watch.lane_of(connection.id, scope or what),
             now=runtime.now(),
             connection_id=connection.id,
             revive=bool(by),
         )
-    runtime.wake(lane_of(connection.id, scope or what))
+    runtime.wake(watch.lane_of(connection.id, scope or what))
     return run
 
 
@@ -96,9 +88,10 @@ def _name_of(session: Session, connection_id: int, scope: str) -> str:
 def ask_all(
     runtime: Runtime, connection: Connection, *, by: str = "", full: bool = False
 ) -> list[SyncRun]:
-    """Ask for everything a connection has: "Sync now"."""
+    """Ask for everything a connection has, detections included: "Sync now"."""
     runs = [ask(runtime, connection, what, by=by) for what in _lists_of(runtime, connection)]
-    scopes = scopes_of(runtime, connection)
+    scopes = watch.scopes_of(runtime, connection)
+    watch.ask(runtime, connection, scopes, now=True)
     return runs + [
         ask(runtime, connection, DATA, scope=scope, by=by, full=full) for scope in scopes
     ]
@@ -111,27 +104,6 @@ def _lists_of(runtime: Runtime, connection: Connection) -> tuple[str, ...]:
     return (COMPANIES, TICKETS) if keeps_tickets else (COMPANIES,)
 
 
-def scopes_of(runtime: Runtime, connection: Connection) -> list[str]:
-    """Return what is fetched apart at a vendor: each selected workspace, or all in one."""
-    if connection.side != Side.VENDOR:
-        return []
-    kind = runtime.adapter_class(connection.kind)
-    selected = db.session.scalars(
-        select(WorkspaceLink.workspace_id)
-        .join(Integration)
-        .where(
-            WorkspaceLink.vendor_id == connection.id,
-            Integration.deleted_at.is_(None),
-            Integration.state == IntegrationState.ACTIVE,
-        )
-        .distinct()
-        .order_by(WorkspaceLink.workspace_id)
-    ).all()
-    if issubclass(kind, Vendor) and kind.scope is Scope.CONNECTION:
-        return [""] if selected else []
-    return list(selected)
-
-
 def schedule(runtime: Runtime) -> int:
     """Ask for every run that is due by its interval; returns how many were asked for."""
     asked = 0
@@ -140,7 +112,9 @@ def schedule(runtime: Runtime) -> int:
         every = limits.interval if connection.side == Side.VENDOR else limits.poll_host
         for what in _lists_of(runtime, connection):
             asked += _ask_if_due(runtime, connection, what, "", every)
-        for scope in scopes_of(runtime, connection):
+        scopes = watch.scopes_of(runtime, connection)
+        watch.ask(runtime, connection, scopes)
+        for scope in scopes:
             asked += _ask_if_due(runtime, connection, DATA, scope, limits.interval)
     return asked
 
@@ -301,8 +275,6 @@ class _Walk:
     def _data(self) -> None:
         vendor = self.runtime.vendor(self.connection)
         self._devices(vendor)
-        if isinstance(vendor, FindsDetections):
-            self._detections(vendor)
         if isinstance(vendor, ReportsLicences) and self._licences_due():
             self._licences(vendor)
 
@@ -377,32 +349,6 @@ class _Walk:
             self.runtime.now(),
             self.counts,
         )
-
-    def _detections(self, vendor: FindsDetections) -> None:
-        cursor = mirror.cursor_of(self.connection.id, self.scope, "detections")
-        since = self.runtime.now() - HISTORY
-        start = cursor.cursor if cursor else None
-        db.session.commit()
-        for page in vendor.detections(self.scope, start, since):
-            self._still_wanted()
-            lanes: set[str] = set()
-            with writing() as session:
-                now = self.runtime.now()
-                new = mirror.store_detections(
-                    session, self.connection.id, page.rows, now, self.counts
-                )
-                lanes = tickets.consider(self.runtime, session, self.connection, new)
-                if page.next_cursor is not None:
-                    mirror.move_cursor(
-                        session,
-                        self.connection.id,
-                        self.scope,
-                        "detections",
-                        page.next_cursor,
-                        now,
-                    )
-            for lane in lanes:
-                self.runtime.wake(lane)
 
     def _licences_due(self) -> bool:
         cursor = mirror.cursor_of(self.connection.id, self.scope, "licences")

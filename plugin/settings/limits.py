@@ -13,6 +13,7 @@ Table = Mapping[str, Any]
 class SyncLimits:
     """How often remotes are looked at, in seconds."""
 
+    watch: int
     interval: int
     reconcile: int
     poll_host: int

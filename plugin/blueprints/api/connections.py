@@ -1,11 +1,13 @@
 """Connections: add, look at, change, remove, check."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from flask.views import MethodView
 from marshmallow import fields
 
-from plugin.blueprints.api.doors import ID, Door, Short, known
+from plugin.blueprints.api.doors import ID, Door, Short, known, named
 from plugin.blueprints.api.values import (
     Answer,
     Change,
@@ -20,6 +22,7 @@ from plugin.blueprints.api.values import (
     one_of,
 )
 from plugin.blueprints.guard import allow, person, runtime
+from plugin.domain.errors import FormError, RuleError
 from plugin.services import connections, lists
 from plugin.services.access import Role
 from plugin.services.connections import Outcome
@@ -163,14 +166,27 @@ class Connections(MethodView):
     @door.answers(ConnectionDetailSchema, 201)
     def post(self, given: dict[str, Any]) -> Connection:
         """Add a connection in the environment that holds now."""
-        return connections.create(
-            runtime(),
-            person().name,
-            given["kind"],
-            given["name"],
-            given["settings"],
-            allow_private=given["allow_private"],
-        )
+        kind, settings = given["kind"], given["settings"]
+        with _settings_named(kind, settings):
+            return connections.create(
+                runtime(),
+                person().name,
+                kind,
+                given["name"],
+                settings,
+                allow_private=given["allow_private"],
+            )
+
+
+@contextmanager
+def _settings_named(kind: str, settings: Mapping[str, str]) -> Iterator[None]:
+    """Refuse settings that the kind does not have; let faults of the others name their place."""
+    known_names = {each.name for each in runtime().adapter_class(kind).fields}
+    unknown = sorted(settings.keys() - known_names)
+    if unknown:
+        raise FormError([RuleError(f"settings.{each}", "Unknown field.") for each in unknown])
+    with named(**{each: f"settings.{each}" for each in known_names}):
+        yield
 
 
 @door.route(f"/{ID}")
@@ -189,9 +205,10 @@ class OneConnection(MethodView):
     def patch(self, given: dict[str, Any], number: int) -> Connection:
         """Change name or settings; 409 when somebody else did so since ``version``."""
         connection = known(connections.get, number)
-        settings = {**connection.settings, **given.get("settings", {})}
-        name = given.get("name", connection.name)
-        connections.edit(runtime(), person().name, connection, name, settings, given["version"])
+        changed, name = given.get("settings", {}), given.get("name", connection.name)
+        settings = {**connection.settings, **changed}
+        with _settings_named(connection.kind, changed):
+            connections.edit(runtime(), person().name, connection, name, settings, given["version"])
         return connection
 
     @allow(Role.ADMINISTRATOR)

@@ -15,7 +15,7 @@ from plugin.blueprints.api import problems
 from plugin.blueprints.api.parsing import StrictParser
 from plugin.blueprints.api.values import QueryWhole, Text, Wish, one_of
 from plugin.blueprints.guard import runtime
-from plugin.domain.errors import RuleError
+from plugin.domain.errors import FormError, RuleError
 from plugin.services.lists import SIZES, Ask, Listing, Table
 from plugin.store.base import Base, db
 
@@ -64,13 +64,13 @@ class Door:
         return serve
 
     def takes(
-        self, schema: type[Schema]
+        self, schema: type[Schema], *, required: bool = True
     ) -> Callable[
         [Callable[Concatenate[Myself, dict[str, Any], Given], Result]],
         Callable[Concatenate[Myself, Given], Result],
     ]:
         """Hand the view the checked JSON body as its first argument."""
-        decorate: Any = self.blueprint.arguments(schema)
+        decorate: Any = self.blueprint.arguments(schema, required=required)
         return decorate  # type: ignore[no-any-return]
 
     def answers(
@@ -201,6 +201,11 @@ def named(**names: str) -> Iterator[None]:
     """Let a broken rule name the field as this API calls it."""
     try:
         yield
+    except FormError as error:
+        faults = [
+            RuleError(names.get(each.field, each.field), each.message) for each in error.errors
+        ]
+        raise FormError(faults) from error
     except RuleError as error:
         if error.field not in names:
             raise

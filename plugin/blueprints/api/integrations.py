@@ -208,7 +208,7 @@ class IntegrationSync(MethodView):
     """Synchronising an integration."""
 
     @allow(Role.TECHNICIAN)
-    @door.takes(SyncWishSchema)
+    @door.takes(SyncWishSchema, required=False)
     @door.answers(RunsSchema, 202)
     def post(self, given: dict[str, Any], number: int) -> dict[str, list[SyncRun]]:
         """Ask for everything the integration needs; watch the runs."""

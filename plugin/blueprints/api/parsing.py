@@ -27,7 +27,9 @@ class StrictParser(FlaskParser):
         try:
             return json.loads(body, object_pairs_hook=_once_each, parse_constant=_refuse_constant)
         except RecursionError:
-            abort(400, messages={"json": {"": ["The JSON is nested too deeply."]}})
+            _refuse("The JSON is nested too deeply.")
+        except ValueError:
+            _refuse("This is not JSON.")
 
     def load_querystring(self, req: Request, schema: Schema) -> Any:  # noqa: ANN401 - webargs' own
         """Give the query's values, each name at most once."""

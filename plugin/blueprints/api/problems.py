@@ -137,7 +137,8 @@ def _flat(messages: object, field: str) -> dict[str, list[str]]:
         return {field: [str(each) for each in _as_list(messages)]}
     found: dict[str, list[str]] = {}
     for name, inner in messages.items():
-        inside = "" if name == "_schema" else str(name)
+        # marshmallow's words for the whole of an object and for the sides of a mapping's pair
+        inside = "" if name in {"_schema", "key", "value"} else str(name)
         found |= _flat(inner, ".".join(filter(None, (field, inside))))
     return found
 

@@ -24,7 +24,10 @@ def table() -> Answer:
     if wants_csv():
         return csv_file("audit", COLUMNS, _cells(asked))
     return show(
-        "audit.html", listing=lists.audit.page(runtime(), asked, scope()), ask=asked, told=told
+        "audit.html",
+        listing=lists.audit.page(runtime(), asked, scope()),
+        ask=asked,
+        changes=changes,
     )
 
 
@@ -33,6 +36,22 @@ def told(value: object) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def changes(before: object, after: object) -> list[tuple[str, str, str]]:
+    """Return what differs as name, old and new value; a name is empty where there is only one.
+
+    >>> changes({"on": False, "board": "A"}, {"on": True, "board": "A"})
+    [('on', 'false', 'true')]
+    >>> changes("Old name", "New name")
+    [('', 'Old name', 'New name')]
+    """
+    if isinstance(before, dict) or isinstance(after, dict):
+        old = before if isinstance(before, dict) else {}
+        new = after if isinstance(after, dict) else {}
+        names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+        return [(str(name), told(old.get(name)), told(new.get(name))) for name in names]
+    return [("", told(before), told(after))] if before is not None or after is not None else []
 
 
 def _cells(asked: Ask) -> Iterator[tuple[object, ...]]:

@@ -119,7 +119,13 @@ def _delete_page(row: Connection, faults: Faults) -> str:
     return show(
         "connections/delete.html",
         connection=row,
-        consequences=[(number, noun) for noun, number in counts],
+        consequences=[(number, _noun(number, noun)) for noun, number in counts],
         days=runtime().settings.limits.keep.undo_days,
         errors=faults,
     )
+
+
+def _noun(number: int, plural: str) -> str:
+    """Return "open ticket" for one of "open tickets", "callback at the host" likewise."""
+    first, of_it, rest = plural.partition(" at ")
+    return f"{first.removesuffix('s')}{of_it}{rest}" if number == 1 else plural

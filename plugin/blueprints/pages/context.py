@@ -73,6 +73,7 @@ def _frame() -> dict[str, object]:
     waiting = lists.waiting(runtime(), scope())
     return frame | {
         "menu": _menu(who.role, waiting),
+        "waiting": waiting,
         "environment_mark": "" if mark == PRODUCTION else mark.upper(),
         "user": {
             "name": who.name,

@@ -5,11 +5,12 @@ from flask import flash, request
 from plugin.blueprints.forms import Faults, IntegrationForm, RenameForm, faults_in
 from plugin.blueprints.guard import allow, person, runtime
 from plugin.blueprints.guard import blueprint as new_blueprint
+from plugin.blueprints.pages import words
 from plugin.blueprints.pages.context import scope
 from plugin.blueprints.pages.showing import Answer, one, show, to
 from plugin.domain.contracts import KeepsIntegrations, OpensTickets
 from plugin.domain.errors import ConflictError, RuleError
-from plugin.services import connections, integrations, lists, sync
+from plugin.services import connections, integrations, lists
 from plugin.services.access import Role
 from plugin.store.integrations import Connection, Integration, Side
 
@@ -105,9 +106,8 @@ def rename(integration_id: int) -> Answer:
 def sync_now(integration_id: int) -> Answer:
     """Ask for everything of both sides."""
     row = one(Integration, integration_id)
-    for side in (row.vendor, row.host):
-        sync.ask_all(runtime(), side, by=person().name)
-    flash("The sync was asked for. You can leave this page.", "ok")
+    runs = integrations.sync_now(runtime(), person().name, row)
+    flash(f"{words.count(len(runs), 'sync run')} asked for. You can leave this page.", "ok")
     return to("integrations.integration", integration_id=integration_id)
 
 

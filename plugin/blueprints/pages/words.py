@@ -82,10 +82,10 @@ MAPPING: Mapping[str, State] = {
     "ignored": ("Not integrated", "off"),
 }
 RUN_WHAT: Mapping[str, str] = {
-    "data": "Devices and detections",
-    "workspaces": "List of workspaces",
-    "companies": "List of companies",
-    "tickets": "Changed tickets",
+    "data": "Devices and events",
+    "workspaces": "Workspaces",
+    "companies": "Companies",
+    "tickets": "Tickets",
 }
 EVENT_KIND: Mapping[str, str] = {
     "ticket": "Ticket",
@@ -113,6 +113,8 @@ def plain(word: str) -> str:
     >>> plain("bases_outdated")
     'Bases outdated'
     """
+    if word.isupper():
+        return word  # a vendor's own constant, which its manual spells so
     return word.replace("_", " ").strip().capitalize()
 
 

@@ -141,13 +141,12 @@ def quoted(text: str) -> str:
 
 
 def classify(answer: Answer) -> EdgeError | None:
-    """Return what an odd answer means: refusals keep Automate's own error word."""
+    """Return what an odd answer means; a bad request keeps Automate's own error word."""
     if answer.status not in {400, 401, 403}:
         return None
-    word = _word_of(answer)
     if answer.status == 400:
         text = "did not accept the request (400)"
-        return AnswerError(answer.who, text, code=word or "BadRequest", status=400)
+        return AnswerError(answer.who, text, code=_word_of(answer) or "BadRequest", status=400)
     if answer.status == 403:
         text = "does not give this user the right (403)"
         return RefusedError(answer.who, text, code="forbidden", status=403)
@@ -158,8 +157,8 @@ def _word_of(answer: Answer) -> str:
     """Return the body's short error word, if it has a plain one (its letter case is uncertain)."""
     try:
         body = answer.json()
-    except AnswerError:
-        return ""
+    except EdgeError:
+        return ""  # the web server's own page, perhaps
     members = body.items() if isinstance(body, dict) else ()
     word = next((value for name, value in members if str(name).lower() == "code"), "")
     return word if isinstance(word, str) and _CODE.fullmatch(word) else ""

@@ -6,7 +6,7 @@ by a search for the role, an extra data field, and ids given by hand.
 
 from collections.abc import Iterable, Iterator
 
-from plugin.domain.errors import RefusedError
+from plugin.domain.errors import MissingError, RefusedError
 from plugin.hosts.connectwise_automate.api import Api, number_of, quoted
 from plugin.hosts.connectwise_automate.extra_fields import read_fields
 from plugin.hosts.connectwise_automate.fields import (
@@ -66,7 +66,11 @@ class Roles:
                 roles.append(role)
 
     def _by_field(self, computer_id: str) -> str:
-        for field in read_fields(self._api, computer_id):
+        try:
+            fields = read_fields(self._api, computer_id)
+        except MissingError:
+            return ""  # removed since the list was read
+        for field in fields:
             if field.title.strip().casefold() == self._field:
                 return ROLE_WORDS.get(field.value.strip().casefold(), "")
         text = "has no extra data field on computers with the title given for bridges"

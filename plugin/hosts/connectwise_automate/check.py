@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from plugin.domain.contracts import WARNING, Advice, Rung
 from plugin.domain.errors import AnswerError, EdgeError, MissingError, RefusedError
-from plugin.hosts.connectwise_automate.api import Api
+from plugin.hosts.connectwise_automate.api import Api, number_of
 from plugin.hosts.connectwise_automate.bridges import Roles
 from plugin.hosts.connectwise_automate.extra_fields import read_fields
 from plugin.hosts.connectwise_automate.fields import GROUP_FIELDS, HAND_FIELDS, list_of
@@ -16,7 +16,6 @@ from plugin.hosts.connectwise_automate.wire import (
     ClientWire,
     ComputerWire,
     ExecutionWire,
-    MemberWire,
     MenuWire,
     ScriptWire,
 )
@@ -25,6 +24,8 @@ SERVER, SIGN_IN, CLOCK = "Server and Client ID", "Sign-in", "Clock"
 CLIENTS, COMPUTERS, BRIDGES = "Clients", "Computers", "Bridges"
 FIELDS, COMMANDS, SCRIPTS = "Extra data fields", "Commands", "Scripts"
 ALERTS, MENUS = "Alerts", "Menu entries"
+
+NOT_TRIED = f"{WARNING}Not tried: the user sees no computer."
 
 
 def rungs_of(api: Api) -> tuple[Rung, ...]:
@@ -116,10 +117,14 @@ class _Check:
 
     def fields(self) -> str:
         """Read one computer's extra data fields."""
+        if not self._computer:
+            return NOT_TRIED
         return self._optional("extra data fields", self._read_fields)
 
     def commands(self) -> str:
         """Read one computer's command queue."""
+        if not self._computer:
+            return NOT_TRIED
         path = f"api/v1/Computers/{self._computer}/CommandExecute"
         return self._optional("commands", lambda: self._read(path, ExecutionWire))
 
@@ -138,33 +143,25 @@ class _Check:
     def _optional(self, what: str, call: Callable[[], str]) -> str:
         """Make a call that only some features need: a missing right is a warning."""
         try:
-            return call() or f"The user may read {what}."
+            return call()
         except RefusedError as error:
             if error.status != 403:
                 raise
         return f"{WARNING}The user has no right to {what}; what needs them stays off."
 
     def _read(self, path: str, shape: type[AutomateWire]) -> str:
-        if "/Computers/" in path and not self._computer:
-            return f"{WARNING}Not tried: the user sees no computer."
-        self._api.first(path, shape, "a list")
-        return ""
+        found = self._api.first(path, shape, "a list")
+        return "They can be read." if found else "They can be read; there are none."
 
     def _read_fields(self) -> str:
-        if not self._computer:
-            return f"{WARNING}Not tried: the user sees no computer."
         found = len(read_fields(self._api, self._computer))
-        return (
-            f"{found} extra data fields on computers."
-            if found
-            else (f"{WARNING}Computers have no extra data field that this user may see.")
-        )
+        if not found:
+            return f"{WARNING}Computers have no extra data field that this user may see."
+        return f"{found} extra data fields on computers."
 
     def _is_there(self, computer: str) -> bool:
         try:
-            MemberWire.parse(
-                self._api.get(f"api/v1/Computers/{computer}").json(), self._api.who, "a computer"
-            )
+            self._api.get(f"api/v1/Computers/{number_of(computer, 'computer_id')}")
         except MissingError:
             return False
         return True
@@ -199,7 +196,7 @@ _BY_CODE = {
         "Type the title exactly as in System > Configuration > Additional fields, or empty it.",
     ),
     "not_json": _NO_SERVER,
-    "html": _NO_SERVER,
+    "web_page": _NO_SERVER,
     "redirect": _NO_SERVER,
     "shape": _NO_SERVER,
     "certificate": Advice(
@@ -255,6 +252,6 @@ def advice_for(rung: str, error: EdgeError) -> Advice | None:
         )
     if rung == SERVER and isinstance(error, MissingError):
         return _NO_SERVER
-    if error.code in {"shape", "not_json", "html", "redirect"} and rung != SERVER:
+    if error.code in {"shape", "not_json", "web_page", "redirect"} and rung != SERVER:
         return None
     return _BY_CODE.get(error.code)

@@ -38,6 +38,7 @@ from plugin.hosts.connectwise_automate.emulator_world import (
 )
 
 Told = dict[str, Any]
+NOBODY = ""
 
 
 class StrangerError(LookupError):
@@ -47,7 +48,7 @@ class StrangerError(LookupError):
 class AutomateEmulator(SignInPart, FieldsPart, GroupsPart, CommandsPart, ScriptsPart):
     """ConnectWise Automate, see the module's text."""
 
-    own_faults = ("expired-token", "aspnet-error", "odd-letters", "same-page")
+    own_faults = ("expired-token", "aspnet-error", "odd-letters", "same-page", "wrong-types")
 
     def populate(self, world: World) -> None:
         """Fill the shelf with the MSP's clients, computers, groups and fields."""
@@ -58,7 +59,7 @@ class AutomateEmulator(SignInPart, FieldsPart, GroupsPart, CommandsPart, Scripts
     def connection_settings(self) -> dict[str, str]:
         """Return what an administrator types in to connect."""
         return {
-            "server": self.origin,
+            "server": self.origin or "automate.example",
             "user": USER,
             "password": PASSWORD,
             "client_id": CLIENT_ID,
@@ -76,10 +77,14 @@ class AutomateEmulator(SignInPart, FieldsPart, GroupsPart, CommandsPart, Scripts
             return self._respond(request)
         if kind == "aspnet-error":
             return self.json({"Message": "An error has occurred."}, 500)
-        if kind == "same-page":
-            return self._respond(Request({**request.environ, "QUERY_STRING": "pageSize=1000"}))
+        if kind == "same-page" and request.method == "GET":
+            first = {**request.environ, "QUERY_STRING": "pageSize=1000"}
+            return self._respond(Request(first))
         answer = self._respond(request)
-        return self.json(_small_letters(json.loads(answer.get_data())), answer.status_code)
+        change = {"odd-letters": _small_letters, "wrong-types": _wrong_types}.get(kind)
+        if change is None or answer.mimetype != "application/json":
+            return answer
+        return self.json(change(json.loads(answer.get_data())), answer.status_code)
 
     # -- happenings --------------------------------------------------------------------------
 
@@ -114,14 +119,26 @@ class AutomateEmulator(SignInPart, FieldsPart, GroupsPart, CommandsPart, Scripts
 
     def _role(self, details: Mapping[str, Any], *, gained: bool) -> Told:
         """Detection finds or loses a role; ``by: hand`` is a person at the Control Center."""
-        computer = self._computer_named(details)
         names = {name.lower(): number for number, name in ROLES.items()}
         role = names[str(details.get("role", ROLES["1"])).lower()]
+        usual = self._without_role() if gained else self._only_with(role)
+        computer = self._named(self.table("computers"), details.get("computer"), usual=usual)
         if details.get("by") == "hand":
             self.set_role(computer, role, BY_HAND if gained else TAKEN_OFF, detected=False)
         else:
             self.set_role(computer, role, AS_DETECTED, detected=gained)
         return self._told(computer, role=ROLES[role])
+
+    def _without_role(self) -> str:
+        """Return the first of the MSP's own computers that holds no role."""
+        holders = set().union(*map(self.holders, ROLES))
+        free = (number for number, _ in own_computers(self.shelf) if number not in holders)
+        return next(free, NOBODY)
+
+    def _only_with(self, role: str) -> str:
+        """Return the newest computer that holds this role and no other."""
+        others = set().union(*(self.holders(each) for each in ROLES if each != role))
+        return max(self.holders(role) - others, key=int, default=NOBODY)
 
     def _rename(self, details: Mapping[str, Any]) -> Told:
         clients = self.table("clients")
@@ -179,8 +196,7 @@ class AutomateEmulator(SignInPart, FieldsPart, GroupsPart, CommandsPart, Scripts
 
     def _named(self, records: Mapping[str, Any], wanted: object, *, usual: str) -> str:
         """Return the number of the record with this number or name."""
-        if wanted is None:
-            return usual
+        wanted = usual if wanted is None else wanted
         if str(wanted) in records:
             return str(wanted)
         folded = str(wanted).casefold()
@@ -222,3 +238,12 @@ def _small_letters(value: Any) -> Any:  # noqa: ANN401 - any JSON
     if isinstance(value, dict):
         return {key[:1].lower() + key[1:]: _small_letters(each) for key, each in value.items()}
     return [_small_letters(each) for each in value] if isinstance(value, list) else value
+
+
+def _wrong_types(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Put a record where a plain value stands, and something plain into an empty list."""
+    if isinstance(value, dict):
+        return {key: _wrong_types(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_wrong_types(each) for each in value] or [17]
+    return {"wrong": True}

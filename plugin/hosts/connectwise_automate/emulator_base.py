@@ -178,3 +178,15 @@ def record_of(request: Request) -> Record:
     """Return a request's JSON object, or an empty one when it holds anything else."""
     body = body_of(request)
     return body if isinstance(body, dict) else {}
+
+
+def inner(record: Record, name: str) -> Record:
+    """Return a record inside another, empty when something else stands there."""
+    found = record.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def items(record: Record, name: str) -> list[str]:
+    """Return a list inside a record as texts, empty when something else stands there."""
+    found = record.get(name)
+    return [str(each) for each in found] if isinstance(found, list) else []

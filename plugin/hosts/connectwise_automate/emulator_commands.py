@@ -7,7 +7,7 @@ program, three exclamation marks, arguments.
 from werkzeug.wrappers import Request, Response
 
 from plugin.edge.emulator import route
-from plugin.hosts.connectwise_automate.emulator_base import record_of
+from plugin.hosts.connectwise_automate.emulator_base import inner, items, record_of
 from plugin.hosts.connectwise_automate.emulator_lists import Record
 from plugin.hosts.connectwise_automate.emulator_records import RecordsPart
 
@@ -45,8 +45,8 @@ class CommandsPart(RecordsPart):
         body = record_of(request)
         if computer not in self.table("computers"):
             return self.missing("Computer", computer)
-        command = str((body.get("command") or {}).get("id"))
-        parameters = [str(each) for each in body.get("parameters") or []]
+        command = str(inner(body, "command").get("id"))
+        parameters = items(body, "parameters")
         if command not in COMMANDS or str(body.get("computerid", computer)) != computer:
             return self.error(400, "The command or the computer id is not valid.", "BadRequest")
         if command == "2" and not (parameters and "!!!" in parameters[0]):

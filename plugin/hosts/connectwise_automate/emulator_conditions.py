@@ -58,8 +58,8 @@ def compile_condition(text: str, zone: timedelta, knows: Knows) -> Test:
 
 
 def _tokens(text: str) -> Iterator[Token]:
-    place = 0
-    while text[place:].strip():
+    text, place = text.rstrip(), 0
+    while place < len(text):
         found = _TOKEN.match(text, place)
         if found is None:
             raise ConditionError(f"unexpected character at {place}")

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from werkzeug.wrappers import Request, Response
 
 from plugin.edge.emulator import route
-from plugin.hosts.connectwise_automate.emulator_base import record_of
+from plugin.hosts.connectwise_automate.emulator_base import items, record_of
 from plugin.hosts.connectwise_automate.emulator_lists import Record
 from plugin.hosts.connectwise_automate.emulator_records import COMPUTER, RecordsPart
 
@@ -83,7 +83,7 @@ class GroupsPart(RecordsPart):
         if group not in self.table("groups"):
             return self.missing("Group", group)
         known = self.table("computers")
-        coming = [each for each in map(str, body.get("entityids") or []) if each in known]
+        coming = [each for each in items(body, "entityids") if each in known]
         self._join(group, coming, auto=False)
         return Response("", 200)
 
@@ -94,7 +94,7 @@ class GroupsPart(RecordsPart):
         group = str(body.get("groupid"))
         if group not in self.table("groups"):
             return self.missing("Group", group)
-        leaving = set(map(str, body.get("entityids") or []))
+        leaving = set(items(body, "entityids"))
         for number in [
             each
             for each, row in self.table("group_computers").items()

@@ -83,7 +83,10 @@ class RecordsPart(AutomateBase):
         number = str(self.table("menus").next_id())
         names = ("Name", "Description", "Text", "ImageURL", "Action", "URLorEXE", "Parameters")
         menu = {name: str(body.get(name.lower()) or "") for name in names}
-        self.table("menus")[number] = {**menu, "RootOnly": int(body.get("rootonly") or 0)}
+        self.table("menus")[number] = {
+            **menu,
+            "RootOnly": int(body.get("rootonly") is True or body.get("rootonly") == 1),
+        }
         return self.json(self.show_menu(number, frozenset()))
 
     @route("GET", "/cwa/api/v1/databaseservertime")

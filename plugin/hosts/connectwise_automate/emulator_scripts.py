@@ -17,7 +17,7 @@ from werkzeug.wrappers import Request, Response
 
 from plugin.edge.emulator import route
 from plugin.edge.outgoing import post
-from plugin.hosts.connectwise_automate.emulator_base import record_of
+from plugin.hosts.connectwise_automate.emulator_base import inner, items, record_of
 from plugin.hosts.connectwise_automate.emulator_lists import Record
 from plugin.hosts.connectwise_automate.emulator_records import RecordsPart
 
@@ -57,10 +57,13 @@ class ScriptsPart(RecordsPart):
             return self.error(400, "The script does not exist.", "BadRequest")
         if str(body.get("entitytype")).lower() not in {"1", "computer"}:
             return self.error(400, "The script runs on computers only.", "BadRequest")
-        frequency = (body.get("schedule") or {}).get("scriptschedulefrequency") or {}
+        frequency = inner(inner(body, "schedule"), "scriptschedulefrequency")
         if frequency.get("scriptschedulefrequencyid") is None:
             return self.error(400, "A schedule frequency is required.", "BadRequest")
-        results = [self._run_on(script, str(each)) for each in body.get("entityids") or []]
+        computers = items(body, "entityids")
+        if not all(each.isascii() and each.isdigit() for each in computers):
+            return self.error(400, "The computer ids are not valid.", "BadRequest")
+        results = [self._run_on(script, each) for each in computers]
         bad = any(result["ResultDetails"]["ResultStatus"] for result in results)
         return self.json({"ScriptResults": results, "ContainsUnsuccessfulResults": bad})
 

@@ -65,7 +65,7 @@ class ConnectWiseAutomate(
     title = "ConnectWise Automate"
     fields = FIELDS
     guide = GUIDE
-    words = Words(product="ConnectWise", company="client", computer="computer")
+    words = Words(product="Automate", company="client", computer="computer")
 
     def __init__(self, link: Link) -> None:
         """Open the door to the server; nothing is called yet."""
@@ -156,7 +156,7 @@ class ConnectWiseAutomate(
     # -- alerts ------------------------------------------------------------------------------
 
     def alerts(self, since: datetime) -> Iterator[HostEvent]:
-        """Yield what was raised at or after ``since``, as a script's call would say it.
+        """Yield what was raised on computers at or after ``since``, as a script would report it.
 
         Automate is asked from a day earlier: in which zone it compares times is not documented.
         """
@@ -164,7 +164,7 @@ class ConnectWiseAutomate(
         asked = {"condition": f"AlertDate >= {start}"}
         for row in self._api.rows("api/v1/Alerts", AlertWire, "alerts", asked):
             raised = self._api.instant(row["raised"])
-            if raised is None or raised < since:
+            if raised is None or raised < since or not row["computer_id"]:
                 continue
             details = ("alert_id", "id"), ("severity", "severity"), ("source", "source")
             named = (("event", "alert_raised"), ("client_id", row["client_id"]))

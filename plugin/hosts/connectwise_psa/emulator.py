@@ -68,7 +68,9 @@ class ConnectWisePsaEmulator(Emulator):
         self.callbacks = Callbacks(self.records, self.table, self.clock, self._instance)
         self.api = Api(self.records, self.callbacks.fire, self.contract, self._link_base)
         self._pages = HostPages(self.records, self.table, self._instance)
-        self._happenings = Happenings(self.records, self.table, self.callbacks, self.api.writer)
+        self._happenings = Happenings(
+            self.records, self.table, self.callbacks, self.api.writer, self._pages
+        )
 
     # -- what the base class asks for ----------------------------------------------------------
 
@@ -117,10 +119,16 @@ class ConnectWisePsaEmulator(Emulator):
         if f"{codebase}/" not in self._codebases():
             return None
         if f"/{rest}".lower() == CALLBACK_KEY:
-            return CALLBACK_KEY
+            # The description of keys was added to the published file, and knows no refusal.
+            given = self._key_of(request) and not self.switch("key-credentials", default=False)
+            return CALLBACK_KEY if given else None
         if not rest.lower().startswith("apis/3.0/"):
             return None
         return self.api.contract_path(rest[len("apis/3.0") :])
+
+    def honest(self, request: Request) -> Response:
+        """Answer honestly inside a fault, which has counted the request already."""
+        return self._respond(request)
 
     def play_own(self, kind: str, request: Request) -> Response:
         """Play one of PSA's own faults."""
@@ -170,8 +178,7 @@ class ConnectWisePsaEmulator(Emulator):
                 self._admit_caller(request)
             except RefusalError as refusal:
                 return refusal.response()
-        arguments = request.args
-        key = self.callbacks.key(arguments.get("companyName", ""), arguments.get("id", ""))
+        key = self._key_of(request)
         if key is None or f"{codebase}/" not in self._codebases():
             return no_endpoint().response()
         given = self.json({"signing_key": key})
@@ -217,6 +224,10 @@ class ConnectWisePsaEmulator(Emulator):
         """Return how a switch is set."""
         return self.table("switches").get(name, {}).get("value", default)
 
+    def _key_of(self, request: Request) -> str | None:
+        arguments = request.args
+        return self.callbacks.key(arguments.get("companyName", ""), arguments.get("id", ""))
+
     def _answer_api(self, request: Request, path: str, by: str) -> Response:
         self.records.base = f"{self._site()}/{self.switch('codebase', CODEBASE)}/apis/3.0/"
         self.api.writer.demand_custom_fields = self.switch("custom-fields", default=False)
@@ -241,7 +252,7 @@ class ConnectWisePsaEmulator(Emulator):
         site = urlsplit(self._site())
         named = site.netloc != urlsplit(self.origin).netloc
         cloud = self.switch("codebase", CODEBASE) != ALIAS
-        if named and cloud and request.host == site.netloc:
+        if named and cloud and request.host == site.netloc.removeprefix("api-"):
             raise RefusalError(400, "Security", "SSL is required.")
         if f"{codebase}/" not in self._codebases():
             raise no_endpoint()

@@ -27,6 +27,8 @@ LINKED = {
 }
 """Lists of references to configurations that hang on another record."""
 
+_ALL: frozenset[str] = frozenset()
+
 Special = Callable[[Request, Place, str], Response]
 
 
@@ -98,8 +100,8 @@ class Api:
             return answer({"count": 0} if place.counts else [])
         return self.lists.count(query) if place.counts else self.lists.page(query)
 
-    def _show(self, collection: str, record: Record) -> Record:
-        shown = self._records.show(collection, record)
+    def _show(self, collection: str, record: Record, names: frozenset[str] = _ALL) -> Record:
+        shown = self._records.show(collection, record, names)
         if collection == "system/info/members":
             shown["fullName"] = f"{record.get('firstName', '')} {record.get('lastName', '')}"
             shown["defaultEmail"] = record.get("primaryEmail", "")

@@ -1,5 +1,6 @@
 """PSA's own ways to fail, each played once per fault asked for."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -24,7 +25,7 @@ class Psa(Protocol):
     shapes: Shapes
     records: Records
 
-    def answer(self, request: Request) -> Response:
+    def honest(self, request: Request) -> Response:
         """Answer honestly, with every effect."""
 
     def contract_path(self, request: Request) -> str | None:
@@ -65,26 +66,41 @@ def _stale(emulator: Psa, request: Request) -> Response:
 
 
 def _done_500(emulator: Psa, request: Request) -> Response:
-    emulator.answer(request)
+    emulator.honest(request)
     return _BUSY.response()
 
 
 def _silent(emulator: Psa, request: Request) -> Response:
     """Answer 200 with the record as it was: the change did not take."""
     if request.method != "PATCH":
-        return emulator.answer(request)
+        return emulator.honest(request)
     place = emulator.shapes.place(emulator.contract_path(request) or "")
     found = emulator.records.get(place.collection, place.record or 0) if place else None
     if place is None or found is None:
-        return emulator.answer(request)
+        return emulator.honest(request)
     return answer(emulator.records.show(place.collection, found))
 
 
 def _truncated(emulator: Psa, request: Request) -> Response:
-    response = emulator.answer(request)
+    response = emulator.honest(request)
     body = response.get_data()
     response.set_data(body[: max(1, len(body) // 2)])
     return response
+
+
+def _wrong_types(emulator: Psa, request: Request) -> Response:
+    response = emulator.honest(request)
+    response.set_data(json.dumps(_turned(json.loads(response.get_data() or "null"))))
+    return response
+
+
+def _turned(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return a value of another type in the same shape."""
+    if isinstance(value, dict):
+        return {name: _turned(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_turned(each) for each in value]
+    return [value] if isinstance(value, str) else {"value": value}
 
 
 def _refused(code: str, message: str, status: int) -> Player:
@@ -103,5 +119,6 @@ _PLAYERS: dict[str, Player] = {
     "conflict": _refused("Conflict", "The record is in use by another member.", 409),
     "silent-200": _silent,
     "truncated": _truncated,
+    "wrong-types": _wrong_types,
 }
 OWN_FAULTS = tuple(_PLAYERS)

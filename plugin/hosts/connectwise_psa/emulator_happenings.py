@@ -5,6 +5,7 @@ from typing import Any
 
 from plugin.edge.shelf import Table
 from plugin.hosts.connectwise_psa.emulator_callbacks import Callbacks
+from plugin.hosts.connectwise_psa.emulator_pages import HostPages
 from plugin.hosts.connectwise_psa.emulator_records import Record, Records
 from plugin.hosts.connectwise_psa.emulator_shapes import Place
 from plugin.hosts.connectwise_psa.emulator_writing import Writer
@@ -23,10 +24,11 @@ class Happenings:
         table: Callable[[str], Table],
         callbacks: Callbacks,
         writer: Writer,
+        pages: HostPages,
     ) -> None:
         """Change ``records`` through ``writer``, so that every rule and callback applies."""
         self._records, self._table = records, table
-        self._callbacks, self._writer = callbacks, writer
+        self._callbacks, self._writer, self._pages = callbacks, writer, pages
         self._words: dict[str, Callable[[Details], Told]] = {
             "ticket-closed": self._ticket_closed,
             "ticket-saved": self._ticket_saved,
@@ -38,6 +40,7 @@ class Happenings:
             "rotate-key": self._rotate_key,
             "switch": self._switch,
             "frame": self._frame,
+            "member-signed-in": self._member_signed_in,
         }
 
     def happen(self, what: str, details: Details) -> Told:
@@ -133,6 +136,10 @@ class Happenings:
     def _frame(self, details: Details) -> Told:
         self._table("switches")["frame"] = {"value": str(details["url"])}
         return {"url": str(details["url"])}
+
+    def _member_signed_in(self, details: Details) -> Told:
+        """Sign a member in and tell what a hosted page of theirs would be told."""
+        return self._pages.authentication(_member(details))
 
     def _ticket(self, details: Details) -> Record | None:
         """Return the ticket named, else the newest open one of ours, else the newest open one."""

@@ -22,6 +22,10 @@ NO_FORWARD_PAGING = frozenset({"system/audittrail", "system/connectwisehostedscr
 _LATE = ("lastupdated", "_info")
 
 
+Show = Callable[[str, Record, frozenset[str]], Record]
+"""Collection, record and the lower-case names wanted (none: all) to what an answer shows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """What a list request asks for."""
@@ -61,7 +65,7 @@ class Lists:
     def __init__(
         self,
         records: Records,
-        show: Callable[[str, Record], Record],
+        show: Show,
         wrong_base: Callable[[], str],
     ) -> None:
         """Answer from ``records``."""
@@ -82,7 +86,7 @@ class Lists:
 
     def one(self, query: Query, shown: Record) -> Response:
         """Answer one record, trimmed to the fields asked for."""
-        return answer(_trimmed(shown, query.text("fields")))
+        return answer(_trimmed(shown, _paths(query.text("fields"))))
 
     # -- pages -----------------------------------------------------------------------------------
 
@@ -113,8 +117,9 @@ class Lists:
         return self._answer(query, found, {"Link": ", ".join(links)} if links else {})
 
     def _answer(self, query: Query, rows: list[Record], headers: Mapping[str, str]) -> Response:
-        fields = query.text("fields")
-        shown = [_trimmed(self._show(query.collection, row), fields) for row in rows]
+        paths = _paths(query.text("fields"))
+        names = frozenset(path[0] for path in paths)
+        shown = [_trimmed(self._show(query.collection, row, names), paths) for row in rows]
         return answer(shown, headers=headers)
 
     def _link(self, query: Query, change: Mapping[str, Any], relation: str) -> str:
@@ -151,7 +156,8 @@ class Lists:
         except BadConditionError as error:
             raise bad_filter(str(error)) from None
         self._demand_fields(query.collection, plain)
-        yield _Test(plain, lambda record: [self._reader(query.collection, record)])
+        if plain.paths:
+            yield _Test(plain, lambda record: [self._reader(query.collection, record)])
         if child.paths:
             yield _Test(child, lambda record: _members(record, child.paths[0][0]))
         if custom.paths:
@@ -237,13 +243,17 @@ def _sort_key(value: Any) -> tuple[bool, Any]:  # noqa: ANN401
     return (value is not None, value.lower() if isinstance(value, str) else value or 0)
 
 
-def _trimmed(shown: Record, fields: str) -> Record:
-    """Keep only the fields named in ``fields`` (``id,status/name``); all when it is empty."""
-    wanted = [part.strip().lower().split("/") for part in fields.split(",") if part.strip()]
-    if not wanted:
+def _paths(fields: str) -> list[list[str]]:
+    """Return the fields named in ``id,status/name``, in lower case."""
+    return [part.strip().lower().split("/") for part in fields.split(",") if part.strip()]
+
+
+def _trimmed(shown: Record, paths: list[list[str]]) -> Record:
+    """Keep only what ``paths`` name; all when there are none."""
+    if not paths:
         return shown
     kept: Record = {}
-    for path in wanted:
+    for path in paths:
         _copy(shown, kept, path)
     return kept
 

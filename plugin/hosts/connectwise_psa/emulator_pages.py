@@ -66,6 +66,22 @@ class HostPages:
         member = self._member(found["member"])
         return str(found["member"]) if member else None
 
+    def authentication(self, identifier: str) -> dict[str, Any] | None:
+        """Sign a member in, and return what getMemberAuthentication tells a hosted page."""
+        member = self._member(identifier)
+        if member is None:
+            return None
+        instance = self._instance()
+        return {
+            "site": instance["site"],
+            "companyid": instance["company"],
+            "memberid": member["identifier"],
+            "memberHash": self.sign_in(str(member["identifier"])),
+            "memberContext": "web",
+            "memberEmail": member.get("primaryEmail", ""),
+            "codeBase": instance["codebase"],
+        }
+
     def _member(self, identifier: str) -> Record | None:
         numbers = self._records.among("system/members", "identifier", identifier) or []
         member = self._records.get("system/members", numbers[0]) if numbers else None
@@ -87,7 +103,7 @@ class HostPages:
         data = {
             "frame": frame,
             "screenObject": {"screen": screen, "id": number, "hostedAs": asked.get("as", "pod")},
-            "member": self._authentication(member) if member else None,
+            "member": self.authentication(asked.get("member", "jdoe")),
         }
         page = Template((FOLDER / "emulator_hosted.html").read_text("utf-8"))
         html = page.substitute(
@@ -125,19 +141,6 @@ class HostPages:
             notes="".join(f"<pre>{escape(note.get('text', ''))}</pre>" for note in notes),
         )
         return Response(html, mimetype="text/html")
-
-    def _authentication(self, member: Record) -> dict[str, Any]:
-        """Return what getMemberAuthentication gives to a hosted page."""
-        instance = self._instance()
-        return {
-            "site": instance["site"],
-            "companyid": instance["company"],
-            "memberid": member["identifier"],
-            "memberHash": self.sign_in(str(member["identifier"])),
-            "memberContext": "web",
-            "memberEmail": member.get("primaryEmail", ""),
-            "codeBase": instance["codebase"],
-        }
 
 
 def _json_page(value: object) -> Response:

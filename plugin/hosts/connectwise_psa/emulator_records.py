@@ -169,13 +169,17 @@ class Records:
             found = next((found[key] for key in found if key.lower() == part), None)
         return found
 
-    def show(self, collection: str, record: Mapping[str, Any]) -> Record:
-        """Return the record as an answer shows it."""
+    def show(
+        self, collection: str, record: Mapping[str, Any], names: frozenset[str] = frozenset()
+    ) -> Record:
+        """Return the record as an answer shows it: all of it, or the lower-case ``names`` only."""
         references = self.shapes[_home(collection)].references
         return {
             name: self.show_reference(references[name], value) if name in references else value
             for name, value in record.items()
-            if value is not None and not name.startswith("~")
+            if value is not None
+            and not name.startswith("~")
+            and (not names or name.lower() in names)
         }
 
     def show_reference(self, reference: Reference, value: Any) -> Any:  # noqa: ANN401

@@ -81,7 +81,7 @@ class EsetProtect(
 
     def __init__(self, link: Link) -> None:
         """Take the link; nothing is called before the first question."""
-        self._settings, self._now = link.settings, link.now
+        self._link, self._now = link, link.now
         self._connect = Connect(link, self.title)
         self._fleet = Fleet(self._connect)
         named = link.settings.get("msp_email") and link.settings.get("msp_password")
@@ -204,7 +204,7 @@ class EsetProtect(
 
     def _pairs(self) -> dict[str, str]:
         try:
-            return read_pairs(self._settings.get(self.pairs_field, ""))
+            return read_pairs(self._link.settings.get(self.pairs_field, ""))
         except ValueError as error:
             raise RuleError(self.pairs_field, str(error)) from None
 

@@ -5,185 +5,190 @@ it, so that no answer can show another client's data.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
+from functools import partial
 
 from plugin.domain.contracts import (
     Advice,
-    Field,
-    FieldKind,
     FindsDetections,
+    ListsGroups,
+    ReportsLicences,
+    ReportsUsage,
     Rung,
+    RunsActions,
     Scope,
     Vendor,
     Words,
 )
 from plugin.domain.errors import EdgeError, MissingError, RuleError
-from plugin.domain.model import Detection, Device, Page, Workspace
+from plugin.domain.model import (
+    ActionKind,
+    ActionProgress,
+    ActionTarget,
+    Detection,
+    Device,
+    Group,
+    Licence,
+    Page,
+    UsageLine,
+    Workspace,
+)
 from plugin.edge.link import Link
+from plugin.vendors.kaspersky import center_licences
+from plugin.vendors.kaspersky import center_searches as searches
 from plugin.vendors.kaspersky import center_wire as wire
+from plugin.vendors.kaspersky.center_agent import DeviceTasks
 from plugin.vendors.kaspersky.center_check import Check, advice
 from plugin.vendors.kaspersky.center_events import EventWalk, Place
-from plugin.vendors.kaspersky.center_found import ACCESSOR, LIFETIME, Found, restarted
-from plugin.vendors.kaspersky.center_session import MAIN, Server, Sessions
+from plugin.vendors.kaspersky.center_form import FIELDS, GUIDE, validate
+from plugin.vendors.kaspersky.center_found import ACCESSOR, Found, Search, restarted
+from plugin.vendors.kaspersky.center_servers import VirtualServers
+from plugin.vendors.kaspersky.center_session import Sessions
+from plugin.vendors.kaspersky.center_tasks import GroupTasks, Run
 from plugin.vendors.kaspersky.center_words import TITLE
 
 PAGE = 500
 """Devices or events in one part; a part is all that is ever in memory."""
 
 
-class SecurityCenter(Vendor, FindsDetections):
+class SecurityCenter(
+    Vendor, FindsDetections, ReportsLicences, ReportsUsage, ListsGroups, RunsActions
+):
     """One account at one Administration Server."""
 
     kind = "kaspersky_ksc"
     title = TITLE
     words = Words(product=TITLE, workspace="virtual server", computer="device")
     scope = Scope.WORKSPACE
-    fields = (
-        Field(
-            "server",
-            "Server address",
-            FieldKind.ADDRESS,
-            help="The name or address of the Administration Server, without https:// and port.",
-        ),
-        Field(
-            "port",
-            "Port",
-            FieldKind.NUMBER,
-            default="13299",
-            pattern=r"[0-9]{1,5}",
-            pattern_says="A port is a number.",
-            help="The port of the Open API; the console's own is 13291.",
-        ),
-        Field("user", "User"),
-        Field("password", "Password", FieldKind.SECRET),
-        Field(
-            "internal_user",
-            "Internal user",
-            FieldKind.SWITCH,
-            default="true",
-            help="On for a user made in Security Center, off for one of Windows or the domain.",
-        ),
-        Field(
-            "virtual_server",
-            "Virtual server",
-            required=False,
-            default="",
-            help="Leave empty to see every virtual server; name one to see only that.",
-        ),
-        Field(
-            "certificate",
-            "Server certificate",
-            FieldKind.CERTIFICATE,
-            required=False,
-            default="",
-            help="The server's own certificate (klserver.cer) as PEM. Needed where no public "
-            "authority has signed it, which is the usual case.",
-        ),
-    )
+    fields = FIELDS
+    guide = GUIDE
+    actions = frozenset({ActionKind.SCAN, ActionKind.UPDATE})
     page_size = PAGE
 
     def __init__(self, link: Link) -> None:
         """Keep the link; nothing is asked before the first call."""
         self._link = link
         self._sessions = Sessions(link, TITLE)
-        self._home = Server(link.settings.get("virtual_server", "").strip())
-        self._servers: dict[str, Server] = {}
+        self._servers = VirtualServers(
+            self._sessions, link.settings.get("virtual_server", "").strip()
+        )
 
     @classmethod
     def validate(cls, settings: Mapping[str, str]) -> tuple[RuleError, ...]:
         """Return what is wrong with the settings beyond each field's own rule."""
-        port = settings.get("port", "").strip()
-        if port == "13291":
-            text = "13291 is the port of the console. The Open API answers on 13299."
-            return (RuleError("port", text),)
-        if port.isdigit() and not 0 < int(port) < 65536:
-            return (RuleError("port", "A port lies between 1 and 65535."),)
-        return ()
+        return validate(settings)
 
     def rungs(self) -> tuple[Rung, ...]:
         """Return the connection check's steps."""
-        return Check(self, self._sessions, self._home, self._link.now).rungs()
+        names = {action: self._task_name(action) for action in sorted(self.actions)}
+        return Check(self._sessions, self._servers, self._link.now, names).rungs()
 
     def advice(self, rung: str, error: EdgeError) -> Advice | None:
         """Return cause and cure of a failed step."""
-        return advice(error)
+        return advice(rung, error)
 
     # -- what is there -------------------------------------------------------------------------
 
     def workspaces(self) -> Iterator[Workspace]:
         """Yield the virtual servers this account can see (only the one it is tied to, if any)."""
-        yield from wire.workspaces(self._virtual_servers(), self._device_counts())
+        yield from self._servers.workspaces()
 
     def devices(self, workspace_id: str, cursor: str | None) -> Iterator[Page[Device]]:
         """Yield every device of a virtual server; the server tells no changes, only all."""
-        server = self._server(workspace_id)
-        yield from restarted(lambda: self._device_pages(workspace_id, server))
+        yield from restarted(lambda: self._device_pages(workspace_id, searches.hosts()))
 
     def detections(
         self, workspace_id: str, cursor: str | None, since: datetime
     ) -> Iterator[Page[Detection]]:
         """Yield events by their number, those above the cursor's; one may be older than another."""
-        server = self._server(workspace_id)
-        walk = EventWalk(self._sessions, (workspace_id, server), Place.read(cursor))
-        yield from restarted(lambda: walk.pages(since, self._link.now(), self.page_size))
+        where = (workspace_id, self._servers.find(workspace_id))
+        walk = EventWalk(self._sessions, where, Place.read(cursor))
+        yield from restarted(lambda: walk.incidents(since, self.page_size))
+        yield from restarted(lambda: walk.events(since, self._link.now(), self.page_size))
+
+    def groups(self) -> Iterator[Group]:
+        """Yield the administration groups of every virtual server."""
+        for workspace in self.workspaces():
+            yield from restarted(partial(self._groups_of, workspace.id))
+
+    def members(self, group_id: str) -> Iterator[str]:
+        """Yield the ids of the devices that are directly in a group."""
+        workspace_id, _, number = group_id.partition(":")
+        if not number.isdecimal():
+            raise MissingError(TITLE, "has no such group", code="not_found")
+        search = searches.hosts(int(number))
+        found = restarted(lambda: self._device_pages(workspace_id, search))
+        seen: set[str] = set()
+        for page in found:
+            new = [device.id for device in page.rows if device.id not in seen]
+            seen.update(new)
+            yield from new
+
+    # -- licences ------------------------------------------------------------------------------
+
+    def licences(self, workspace_id: str) -> Iterator[Licence]:
+        """Yield the keys and subscriptions listed on a virtual server."""
+        where = (workspace_id, self._servers.find(workspace_id))
+        yield from center_licences.licences(self._sessions, where, self._link.now())
+
+    def usage(self, workspace_id: str, day: date) -> Iterator[UsageLine]:
+        """Yield devices per product and class that use an unexpired commercial key now.
+
+        Counted three ways: ``assigned``, ``active`` (seen in the last 30 days) and ``ordered``.
+        The server keeps no history, so ``day`` only labels the lines and dates the keys.
+        """
+        server = self._servers.find(workspace_id)
+        held = list(self.licences(workspace_id))
+        devices = {
+            device.id: device for page in self.devices(workspace_id, None) for device in page.rows
+        }
+        users = {key.id: center_licences.users(self._sessions, server, key.id) for key in held}
+        yield from center_licences.usage(held, devices, users, day)
+
+    # -- actions -------------------------------------------------------------------------------
+
+    def start(self, action: ActionKind, target: ActionTarget) -> str:
+        """Start the scan or update task of a virtual server, or of one device that is on.
+
+        MissingError (code ``no_task``) when nobody has made such a task; TransientError (code
+        ``device_away``) when the device is not reached.
+        """
+        server, wanted = self._servers.find(target.workspace_id), self._task_name(action)
+        if target.device_id:
+            device = DeviceTasks(self._sessions, server, target.device_id)
+            own = device.find(action, wanted)
+            device.start(own)
+            return self._run(target, own.id, own.product).text()
+        tasks = GroupTasks(self._sessions, server)
+        number = tasks.number(tasks.find(action, wanted))
+        return replace(self._run(target, number), after=tasks.start(number)).text()
+
+    def progress(self, reference: str) -> ActionProgress:
+        """Tell how far a started task is."""
+        run = Run.read(reference)
+        server = self._servers.find(run.workspace)
+        if run.device:
+            return DeviceTasks(self._sessions, server, run.device).progress(run.product, run.task)
+        return GroupTasks(self._sessions, server).progress(run, self._link.now())
+
+    def _task_name(self, action: ActionKind) -> str:
+        return self._link.settings.get(f"{action.value}_task", "")
+
+    def _run(self, target: ActionTarget, task: str, product: str = "") -> Run:
+        at = self._link.now().isoformat()
+        return Run(target.workspace_id, task, target.device_id, product, 0, at)
 
     # -- reading -------------------------------------------------------------------------------
 
-    def _server(self, workspace_id: str) -> Server:
-        """Return where a workspace is; MissingError when there is none of this number."""
-        if workspace_id not in self._servers:
-            self._virtual_servers()
-        if workspace_id not in self._servers:
-            raise MissingError(TITLE, "has no such virtual server (any more)", code="not_found")
-        return self._servers[workspace_id]
-
-    def _virtual_servers(self) -> list[dict[str, object]]:
-        """Return the virtual servers' attributes, and remember where each is."""
-        if self._home.name:
-            rows = [self._own_virtual_server()]
-            self._servers = dict.fromkeys(wire.servers(rows), self._home)
-            return rows
-        # -1 stands for every group (vendor's sample for licences).
-        answer = self._sessions.call(MAIN, "VServers.GetVServers", lParentGroup=-1)
-        found: list[dict[str, object]] = answer.get("PxgRetVal", [])
-        self._servers = wire.servers(found)
-        return found
-
-    def _own_virtual_server(self) -> dict[str, object]:
-        """Return the one virtual server this account is tied to, as its groups describe it."""
-        with Found(self._sessions, self._home, ACCESSOR, _groups()) as found:
-            rows = found.part(0, 1)
-        row = rows[0] if rows else {}
-        if not row.get("KLVSRV_ID"):
-            text = "does not say which virtual server this user works in"
-            raise MissingError(TITLE, text, code="not_found")
-        return {"KLVSRV_ID": row["KLVSRV_ID"], "KLVSRV_DN": row.get("KLVSRV_DN") or self._home.name}
-
-    def _device_counts(self) -> Mapping[str, int]:
-        return {}
-
-    def _device_pages(self, workspace_id: str, server: Server) -> Iterator[Page[Device]]:
-        with Found(self._sessions, server, ACCESSOR, _hosts("")) as found:
+    def _device_pages(self, workspace_id: str, search: Search) -> Iterator[Page[Device]]:
+        server = self._servers.find(workspace_id)
+        with Found(self._sessions, server, ACCESSOR, search) as found:
             for rows, last in found.parts(self.page_size):
                 yield Page(wire.devices(rows, workspace_id), complete=last)
 
-
-def _hosts(condition: str) -> tuple[str, dict[str, object]]:
-    """Return the search for hosts that meet ``condition`` (all when empty)."""
-    return "HostGroup.FindHosts", {
-        "wstrFilter": condition,
-        "vecFieldsToReturn": wire.attributes(wire.HostWire),
-        "vecFieldsToOrder": [{"Name": "KLHST_WKS_HOSTNAME", "Asc": True}],
-        "pParams": {"KLGRP_FIND_FROM_CUR_VS_ONLY": True},
-        "lMaxLifeTime": LIFETIME,
-    }
-
-
-def _groups() -> tuple[str, dict[str, object]]:
-    return "HostGroup.FindGroups", {
-        "wstrFilter": "",
-        "vecFieldsToReturn": wire.attributes(wire.GroupWire),
-        "vecFieldsToOrder": [{"Name": "id", "Asc": True}],
-        "pParams": {"KLGRP_FIND_FROM_CUR_VS_ONLY": True},
-        "lMaxLifeTime": LIFETIME,
-    }
+    def _groups_of(self, workspace_id: str) -> Iterator[Group]:
+        server = self._servers.find(workspace_id)
+        with Found(self._sessions, server, ACCESSOR, searches.groups()) as found:
+            rows = [row for part, _ in found.parts(self.page_size) for row in part]
+        yield from wire.groups(rows, workspace_id)

@@ -2,14 +2,15 @@
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from plugin.domain.errors import AnswerError
 from plugin.domain.model import Detection, Page
+from plugin.vendors.kaspersky import center_searches as searches
 from plugin.vendors.kaspersky import center_wire as wire
-from plugin.vendors.kaspersky.center_found import EVENTS, LIFETIME, Found
+from plugin.vendors.kaspersky.center_found import ACCESSOR, EVENTS, Found
 from plugin.vendors.kaspersky.center_session import Server, Sessions
 from plugin.vendors.kaspersky.center_words import TITLE
 
@@ -55,10 +56,22 @@ class EventWalk:
         self._sessions, self._place = sessions, place
         self._workspace_id, self._server = workspace
 
-    def pages(self, since: datetime, now: datetime, size: int) -> Iterator[Page[Detection]]:
-        """Yield what came after the place and rose not before ``since``."""
+    def incidents(self, since: datetime, size: int) -> Iterator[Page[Detection]]:
+        """Yield incidents above the place's number that were added not before ``since``."""
+        search = searches.incidents_above(self._place.incident)
+        with Found(self._sessions, self._server, ACCESSOR, search) as found:
+            for rows, _ in found.parts(size):
+                read = wire.incidents(rows, self._workspace_id)
+                if read:
+                    highest = max(number for number, _ in read)
+                    self._place = replace(self._place, incident=highest)
+                    fresh = tuple(each for _, each in read if each.occurred_at >= since)
+                    yield Page(fresh, self._place.text())
+
+    def events(self, since: datetime, now: datetime, size: int) -> Iterator[Page[Detection]]:
+        """Yield events above the place's number that rose not before ``since``."""
         least = self._least(since)
-        with Found(self._sessions, self._server, EVENTS, _search(least)) as found:
+        with Found(self._sessions, self._server, EVENTS, searches.events_from(least)) as found:
             for rows, _ in found.parts(size, self._first_new(found)):
                 yield self._page(rows, since, now)
 
@@ -68,8 +81,21 @@ class EventWalk:
         return max(since, self._place.at - LATE)
 
     def _first_new(self, found: Found) -> int:
-        """Return the position of the first event with a number above our place."""
-        return bisect_right(_Numbers(found), self._place.number) if self._place.number else 0
+        """Return the position of the first event with a number above our place.
+
+        What came late is numbered anew and stands behind it, so nothing before can be new.
+        """
+        if not self._place.number:
+            return 0
+
+        def number_at(position: int) -> int:
+            rows = found.part(position, 1)[:1]
+            read = wire.detections(rows, self._workspace_id)
+            if not read:
+                raise AnswerError(TITLE, "answered a search that ends before its end", code="shape")
+            return read[0].sequence
+
+        return bisect_right(range(found.count), self._place.number, key=number_at)
 
     def _page(self, rows: object, since: datetime, now: datetime) -> Page[Detection]:
         known = self._place.number
@@ -82,30 +108,3 @@ class EventWalk:
             self._place = replace(self._place, number=highest, at=at)
         # Never complete: the server deletes old events, and that must not look like a cure.
         return Page(tuple(each for each in new if each.occurred_at >= since), self._place.text())
-
-
-class _Numbers(Sequence[int]):
-    """The numbers of found events by position, each read when it is looked at."""
-
-    def __init__(self, found: Found) -> None:
-        self._found = found
-
-    def __len__(self) -> int:
-        return self._found.count
-
-    def __getitem__(self, position: int) -> int:  # type: ignore[override]
-        rows = self._found.part(position, 1)
-        if not rows:
-            raise AnswerError(TITLE, "answered a search that ends before its end", code="shape")
-        return wire.detections(rows[:1], "")[0].sequence
-
-
-def _search(least: datetime) -> tuple[str, dict[str, object]]:
-    """Return the search for events from ``least`` on (whole seconds: that is the wire's grain)."""
-    arguments: dict[str, object] = {
-        "pFilter": {"KLEVP_EVENT_RISE_TIME_LEAST": least.astimezone(UTC).replace(microsecond=0)},
-        "vecFieldsToReturn": wire.attributes(wire.EventWire),
-        "vecFieldsToOrder": [{"Name": "event_db_id", "Asc": True}],
-        "lifetimeSec": LIFETIME,
-    }
-    return "EventProcessingFactory.CreateEventProcessing2", arguments

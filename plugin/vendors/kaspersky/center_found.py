@@ -14,12 +14,10 @@ from typing import Any, Self, TypeVar
 from plugin.domain.errors import AnswerError, EdgeError, MissingError
 from plugin.vendors.kaspersky.center_session import Server, SessionLostError, Sessions
 
-LIFETIME = 900
-"""Seconds a set lives after its last use; the server allows at most 7200."""
-
 RESTARTS = 2
 
 Row = dict[str, Any]
+Search = tuple[str, dict[str, object]]
 Each = TypeVar("Each")
 
 
@@ -69,9 +67,7 @@ class Found:
     Reading raises SessionLostError when the set is gone; the search has then to be made again.
     """
 
-    def __init__(
-        self, sessions: Sessions, server: Server, way: Way, search: tuple[str, dict[str, object]]
-    ) -> None:
+    def __init__(self, sessions: Sessions, server: Server, way: Way, search: Search) -> None:
         """Make the search: ``search`` is the name of the call and its arguments."""
         self._sessions, self._server, self._way = sessions, server, way
         name, arguments = search

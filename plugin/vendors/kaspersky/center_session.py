@@ -29,7 +29,7 @@ from plugin.vendors.kaspersky.center_codec import pack_arguments, unpack
 
 PREFIX = "/api/v1.0/"
 
-MOST_SESSIONS = 4
+MOST_SESSIONS = 2
 """Sessions we keep open; the one used longest ago is ended for a new one."""
 
 # Reads that can be asked twice. A found set is left out: asking twice would leave one behind.
@@ -77,7 +77,7 @@ class Sessions:
     def __init__(self, link: Link, who: str) -> None:
         """Keep how to log in; nothing is asked yet."""
         settings = link.settings
-        base = f"https://{settings['server']}:{settings.get('port') or '13299'}"
+        base = f"https://{settings.get('server', '')}:{settings.get('port') or '13299'}"
         self._http: Http = link.http(base, who=who, classify=classify)
         self._who = who
         self._authorization = _authorization(settings)
@@ -124,9 +124,27 @@ class Sessions:
         if server not in self._open:
             self._make_room()
             self._open[server] = self._log_in(server)
-            self._prove(server)
+            try:
+                self._prove(server)
+            except EdgeError:
+                self.leave(server)
+                raise
         self._open.move_to_end(server)
         return self._open[server]
+
+    def enter(self, key: str, device: str) -> tuple[Server, str]:
+        """Log in to the Network Agent of ``device`` with a gateway key; :meth:`leave` it after."""
+        agent = Server(unique_name=f"agent of {device}")
+        self._make_room()
+        self._open[agent] = self._start("", f"KSCGW {key}")
+        return agent, self._open[agent]
+
+    def leave(self, server: Server) -> None:
+        """End the session on ``server``; a failure is no matter, it ends by itself."""
+        if server in self._open:
+            with suppress(EdgeError):
+                self.call_on(server, self._open[server], "Session.EndSession")
+            self._open.pop(server, None)
 
     # -- logging in ----------------------------------------------------------------------------
 
@@ -134,18 +152,18 @@ class Sessions:
         """Return a new session. The sample names a virtual server by its display name, the list
         of attributes by its unique one, so the other is tried where the first is unknown."""
         try:
-            return self._start(server.name)
+            return self._start(server.name, self._authorization)
         except RefusedError as error:
             if error.code != "virtual_server" or not server.unique_name:
                 raise
-        return self._start(server.unique_name)
+        return self._start(server.unique_name, self._authorization)
 
-    def _start(self, name: str) -> str:
+    def _start(self, name: str, authorization: str) -> str:
         answer = self._http.send(
             "POST",
             PREFIX + "Session.StartSession",
             json={},
-            headers={"Authorization": self._authorization, "X-KSC-VServer": _encoded(name)},
+            headers={"Authorization": authorization, "X-KSC-VServer": _encoded(name)},
             classify=classify_log_in,
         )
         self.server_clock = _date(answer.header("Date"))
@@ -163,16 +181,12 @@ class Sessions:
             return
         told = self.call_on(server, self._open[server], "HostGroup.GroupIdGroups")
         if told.get("PxgRetVal") != server.groups:
-            self._open.pop(server)
             text = "logged us in to another virtual server than the one we asked for"
             raise AnswerError(self._who, text, code="other_server")
 
     def _make_room(self) -> None:
         while len(self._open) >= MOST_SESSIONS:
-            server, session = next(iter(self._open.items()))
-            with suppress(EdgeError):
-                self.call_on(server, session, "Session.EndSession")
-            self._open.pop(server, None)
+            self.leave(next(iter(self._open)))
 
     def _read(self, answer: Answer) -> dict[str, Any]:
         body = unpack(answer.json(), self._who)
@@ -188,6 +202,9 @@ def classify(answer: Answer) -> EdgeError | None:
     """Return what is odd here: 403 is an ended session, and a 200 can hold an error."""
     if answer.status == 403:
         return SessionLostError(answer.who, "has ended our session", code="session_ended")
+    if 300 <= answer.status < 400:
+        # No write is in doubt: whatever answers here is not the Open API, which never redirects.
+        return AnswerError(answer.who, "answered with a redirect", code="redirect")
     fault = _fault(answer)
     if fault is None:
         return None
@@ -252,7 +269,7 @@ def _unknown(fault: tuple[str, int]) -> _Meaning:
 
 def _authorization(settings: Mapping[str, str]) -> str:
     internal = settings.get("internal_user", "true").strip().lower() in ON
-    user, password = _encoded(settings["user"]), _encoded(settings["password"])
+    user, password = _encoded(settings.get("user", "")), _encoded(settings.get("password", ""))
     return f'KSCBasic user="{user}", pass="{password}", domain="", internal="{int(internal)}"'
 
 

@@ -3,16 +3,26 @@
 They read plain values: :mod:`.center_codec` has taken the types off before.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from marshmallow import fields
 
-from plugin.domain.model import Detection, Device, Protection, Severity, Workspace
+from plugin.domain.errors import AnswerError
+from plugin.domain.model import (
+    Detection,
+    Device,
+    Group,
+    Protection,
+    Severity,
+    Workspace,
+)
 from plugin.edge.wire import Text, Wire, Word
 from plugin.vendors.kaspersky.center_session import Server
 from plugin.vendors.kaspersky.center_words import (
+    INCIDENT_SEVERITY,
     OBJECT_EVENTS,
     OUTCOMES,
     PROTECTION,
@@ -43,7 +53,8 @@ class Moment(fields.Field[datetime | None]):
         return value
 
 
-def _whole(key: str, **options: Any) -> fields.Integer:
+def whole(key: str, **options: Any) -> fields.Integer:
+    """Return a field for a whole number, 0 when it is missing and not required."""
     chosen = options if options.get("required") else {"load_default": 0, **options}
     return fields.Integer(strict=True, data_key=key, **chosen)
 
@@ -51,10 +62,10 @@ def _whole(key: str, **options: Any) -> fields.Integer:
 class ServerWire(Wire):
     """A virtual server (vendor reference, "List of virtual server attributes")."""
 
-    number = _whole("KLVSRV_ID", required=True)
+    number = whole("KLVSRV_ID", required=True)
     name = Text(data_key="KLVSRV_DN", required=True)
     unique_name = Text(data_key="KLVSRV_UID")
-    groups = _whole("KLVSRV_GROUPS", load_default=None, allow_none=True)
+    groups = whole("KLVSRV_GROUPS", load_default=None, allow_none=True)
 
 
 class HostWire(Wire):
@@ -63,12 +74,12 @@ class HostWire(Wire):
     id = Text(data_key="KLHST_WKS_HOSTNAME", required=True)
     name = Text(data_key="KLHST_WKS_DN")
     fqdn = Text(data_key="KLHST_WKS_FQDN")
-    group = _whole("KLHST_WKS_GROUPID", load_default=None, allow_none=True)
+    group = whole("KLHST_WKS_GROUPID", load_default=None, allow_none=True)
     seen_at = Moment(data_key="KLHST_WKS_LAST_VISIBLE")
     protection = Word(PROTECTION, Protection.UNKNOWN, data_key="KLHST_WKS_STATUS_ID")
-    mask = _whole("KLHST_WKS_STATUS_MASK")
+    mask = whole("KLHST_WKS_STATUS_MASK")
     system = Text(data_key="KLHST_WKS_OS_NAME")
-    computer_type = _whole("KLHST_WKS_CTYPE")
+    computer_type = whole("KLHST_WKS_CTYPE")
     version = Text(data_key="KLHST_WKS_RTP_AV_VERSION")
     bases_at = Moment(data_key="KLHST_WKS_RTP_AV_BASES_TIME")
 
@@ -76,17 +87,17 @@ class HostWire(Wire):
 class GroupWire(Wire):
     """A group (vendor reference, "List of group attributes")."""
 
-    number = _whole("id", required=True)
+    number = whole("id", required=True)
     name = Text(data_key="name", required=True)
-    parent = _whole("parentId", load_default=None, allow_none=True)
-    server = _whole("KLVSRV_ID", load_default=None, allow_none=True)
+    parent = whole("parentId", load_default=None, allow_none=True)
+    server = whole("KLVSRV_ID", load_default=None, allow_none=True)
     server_name = Text(data_key="KLVSRV_DN")
 
 
 class EventWire(Wire):
     """An event (vendor reference, "List of event attributes")."""
 
-    number = _whole("event_db_id", required=True)
+    number = whole("event_db_id", required=True)
     kind = Text(data_key="event_type", required=True)
     shown = Text(data_key="event_type_display_name")
     severity = Word(SEVERITY, Severity.UNKNOWN, data_key="GNRL_EA_SEVERITY")
@@ -97,6 +108,28 @@ class EventWire(Wire):
     first = Text(data_key="GNRL_EA_PARAM_1")
     third = Text(data_key="GNRL_EA_PARAM_3")
     task = Text(data_key="task_display_name")
+
+
+class IncidentWire(Wire):
+    """An incident (vendor reference, "List of incident attributes")."""
+
+    number = whole("KLINCDT_ID", required=True)
+    severity = Word(INCIDENT_SEVERITY, Severity.UNKNOWN, data_key="KLINCDT_SEVERITY")
+    added_at = Moment(data_key="KLINCDT_ADDED", required=True)
+    body = Text(data_key="KLINCDT_BODY")
+    handled = fields.Boolean(data_key="KLINCDT_IS_HANDLED", load_default=False)
+    kind = Text(data_key="KLINCDT_TYPE")
+    shown = Text(data_key="KLINCDT_TYPE_DISPLAY_NAME")
+    host = Text(data_key="KLHST_WKS_HOSTNAME")
+    host_name = Text(data_key="KLHST_WKS_DN")
+    user = Text(data_key="KLHSTUSER_DN")
+
+
+class ServerCountWire(Wire):
+    """A virtual server in the overview (vendor reference, statistics of the server)."""
+
+    number = whole("KLSRV_ST_VIRT_SERVER_ID", required=True)
+    devices = whole("KLSRV_ST_VSERVER_HOST_COUNT", load_default=None, allow_none=True)
 
 
 def attributes(schema: type[Wire]) -> list[str]:
@@ -114,10 +147,13 @@ def servers(rows: object) -> dict[str, Server]:
     A display name that two of them share does not name one, so their unique names are used.
     """
     read = ServerWire.parse_many(rows, TITLE, "virtual servers")
-    names = [row["name"] for row in read]
+    times = Counter(row["name"] for row in read)
     found = {}
     for row in read:
-        name = row["name"] if names.count(row["name"]) == 1 else row["unique_name"]
+        name = row["name"] if times[row["name"]] == 1 else row["unique_name"]
+        if not name:  # an empty name would log us in to the main server
+            text = "lists a virtual server that has no name of its own"
+            raise AnswerError(TITLE, text, code="shape")
         found[str(row["number"])] = Server(name, row["unique_name"], row["groups"])
     return found
 
@@ -179,3 +215,46 @@ def _detection(row: Row, workspace_id: str) -> Detection:
         user=row["third"] if about_object else "",
         sequence=row["number"],
     )
+
+
+def incidents(rows: object, workspace_id: str) -> list[tuple[int, Detection]]:
+    """Return incidents as detections, each with its own number.
+
+    Incidents are numbered apart from events, so they have no place in the events' order.
+    """
+    read = IncidentWire.parse_many(rows, TITLE, "incidents")
+    return [(row["number"], _incident(row, workspace_id)) for row in read]
+
+
+def _incident(row: Row, workspace_id: str) -> Detection:
+    kind = row["kind"] or "other"
+    return Detection(
+        id=f"{workspace_id}:incident:{row['number']}",
+        workspace_id=workspace_id,
+        device_id=row["host"],
+        device_name=row["host_name"],
+        kind=f"incident:{kind}",
+        severity=row["severity"],
+        title=row["shown"] or "Incident",
+        occurred_at=row["added_at"],
+        description=row["body"],
+        user=row["user"],
+        resolved=row["handled"],
+    )
+
+
+def device_counts(statistics: object) -> dict[str, int]:
+    """Return the number of devices by virtual server, from the server's overview."""
+    rows = statistics.get("KLSRV_ST_VIRT_SERVERS_DETAILS") if isinstance(statistics, dict) else None
+    read = ServerCountWire.parse_many(rows or [], TITLE, "statistics")
+    return {str(row["number"]): row["devices"] for row in read if row["devices"] is not None}
+
+
+def groups(rows: object, workspace_id: str) -> list[Group]:
+    """Return groups of ``workspace_id``; their ids carry it, because they are asked for there."""
+    return [_group(row, workspace_id) for row in GroupWire.parse_many(rows, TITLE, "groups")]
+
+
+def _group(row: Row, workspace_id: str) -> Group:
+    parent = f"{workspace_id}:{row['parent']}" if row["parent"] else None
+    return Group(f"{workspace_id}:{row['number']}", row["name"], workspace_id, parent)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from plugin.domain.model import DeviceClass, Protection, Severity
+from plugin.domain.model import DeviceClass, LicenceKind, Protection, Severity
 
 TITLE = "Kaspersky Security Center"
 
@@ -82,6 +82,19 @@ OUTCOMES: Mapping[str, str] = {
     "GNRL_EV_OBJECT_REPORTED": "reported only",
     "GNRL_EV_APPLICATION_LAUNCH_DENIED": "blocked",
 }
+
+# Vendor reference, "List of license key attributes": 2 beta, 3 trial, 4 test. 5 (OEM) is not known
+# to be billed, so it is none of them.
+LICENCE_KINDS: Mapping[str, LicenceKind] = {
+    "1": LicenceKind.COMMERCIAL,
+    "2": LicenceKind.TRIAL,
+    "3": LicenceKind.TRIAL,
+    "4": LicenceKind.TRIAL,
+    "6": LicenceKind.SUBSCRIPTION,
+}
+
+CANCELLED_STATES = frozenset({1, 3})
+"""States of a subscription that give no right today: paused and hard cancelled."""
 
 SERVER_BIT = 2
 """In the computer type: bit 0 is a workstation, bit 1 a server."""

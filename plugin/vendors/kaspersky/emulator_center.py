@@ -11,11 +11,11 @@ from typing import Any
 from plugin.edge.emulator import Happening
 from plugin.edge.shelf import Record
 from plugin.vendors.kaspersky.emulator_center_facts import PASSWORD, PORT, SERVER, USER
-from plugin.vendors.kaspersky.emulator_center_find import CenterFind
 from plugin.vendors.kaspersky.emulator_center_story import CenterStory
+from plugin.vendors.kaspersky.emulator_center_tasks import CenterTasks
 
 
-class SecurityCenterEmulator(CenterFind, CenterStory):
+class SecurityCenterEmulator(CenterTasks, CenterStory):
     """An Administration Server with a virtual server for every client of the MSP."""
 
     kind = "kaspersky_ksc"
@@ -50,10 +50,19 @@ class SecurityCenterEmulator(CenterFind, CenterStory):
         }
 
     def happen(self, happening: Happening) -> dict[str, Any] | None:
-        """Let something happen here; see :mod:`.emulator_center_story` for the words."""
+        """Let something happen here; see :mod:`.emulator_center_story` for the words.
+
+        What names another vendor, or a device or virtual server that is not ours, is not for us.
+        """
+        details = happening.details
+        if details.get("vendor", self.kind) != self.kind:
+            return None
         if happening.what == "switch":
-            return self.switch(dict(happening.details))
-        return self.tell(happening.what, dict(happening.details))
+            return self.switch(details)
+        try:
+            return self.tell(happening.what, dict(details))
+        except LookupError:
+            return None
 
     def _rows(self, name: str) -> Iterator[Record]:
         for key, record in self.table(name).items():

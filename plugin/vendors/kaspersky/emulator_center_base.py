@@ -4,12 +4,9 @@ Sessions and found sets live in memory only: like those of the real server they 
 restart. Everything else is kept on the shelf.
 """
 
-import base64
-import binascii
 import json
-import re
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -21,30 +18,15 @@ from werkzeug.wrappers import Request, Response
 
 from plugin.edge.contract import Breach, Contract
 from plugin.edge.emulator import Clock, Emulator, route
-from plugin.edge.faults import drop_connection
 from plugin.edge.shelf import Record, Shelf
 from plugin.vendors.kaspersky.emulator_center_facts import (
-    MAIN,
-    PASSWORD,
-    USER,
     PxgFault,
-    account_blocked,
     bad_format,
-    code_required,
-    limit_reached,
-    logon_failed,
     no_such_call,
     not_found,
-    unavailable,
 )
 
 PREFIX = "/api/v1.0/"
-LOGIN = frozenset({"login", "Session.StartSession"})
-
-# The reference names neither figure; both are ours, small enough to be met in tests.
-IDLE = timedelta(minutes=15)
-MOST_SESSIONS = 30
-
 SWITCHES: dict[str, Any] = {
     "two_step": False,
     "blocked": False,
@@ -58,7 +40,10 @@ SWITCHES: dict[str, Any] = {
     "ignores_virtual_server": False,
     "end_belongs_to_range": False,
     "old_version": False,
+    "new_version": False,
+    "unique_task_ids": False,
     "task_fails": False,
+    "tasks_away": 0,
     "clock_ahead": 0,
 }
 """What the control word ``switch`` can set, with the values of a healthy server."""
@@ -76,6 +61,7 @@ class Session:
     used_at: datetime
     agent: str = ""
     found: dict[str, "Found"] = field(default_factory=dict)
+    positions: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -200,106 +186,23 @@ class CenterGround(Emulator):
         """Return how a switch stands."""
         return self.table("switches").get(name, {"value": SWITCHES[name]})["value"]
 
-    def switch(self, wanted: Record) -> Record:
-        """Set switches by name; KeyError for one that does not exist."""
-        for name, value in wanted.items():
-            self.table("switches")[name] = {"value": value, "usual": SWITCHES[name]}
-        return wanted
-
-    # -- sessions ------------------------------------------------------------------------------
-
-    def refuse(self, request: Request) -> Response | None:
-        """Answer 403 without a living session, and hang up where only the console is served."""
-        if self.switched("console_port"):
-            drop_connection(request)
-        if request.path.removeprefix(PREFIX) in LOGIN:
+    def switch(self, details: Mapping[str, Any]) -> Record | None:
+        """Set the switch ``name`` to ``value``; None when it is none of ours."""
+        name = str(details.get("name"))
+        if name not in SWITCHES:
             return None
-        session = self.sessions.get(_session_id(request))
-        if session is None or self.clock() - session.used_at > IDLE:
-            self.end(_session_id(request))
-            return Response("", 403)
-        session.used_at = self.clock()
-        return None
+        self.table("switches")[name] = {"value": details["value"]}
+        return {"what": "switch", "name": name, "value": details["value"]}
+
+    # -- found sets ----------------------------------------------------------------------------
 
     def session_of(self, request: Request) -> Session:
         """Return the session a request belongs to; :meth:`refuse` has seen that it lives."""
-        return self.sessions[_session_id(request)]
+        return self.sessions[session_id(request)]
 
     def end(self, session_id: str) -> None:
         """End a session; what it found goes with it."""
         self.sessions.pop(session_id, None)
-
-    @route("POST", PREFIX + "login")
-    def log_in(self, request: Request) -> Response:
-        """Log the TCP connection in (the way of the vendor's own package)."""
-        return self._welcome(request, _connection(request), {})
-
-    @route("POST", PREFIX + "Session.StartSession")
-    def start_session(self, request: Request) -> Response:
-        """Start a session and return its id."""
-        number = self.shelf.count_up("session", 0)
-        session_id = base64.b64encode(f"session-{number}-of-{id(self)}".encode()).decode()
-        return self._welcome(request, session_id, {"PxgRetVal": session_id})
-
-    def _welcome(self, request: Request, session_id: str, body: Record) -> Response:
-        try:
-            agent = self._prove(request.headers.get("Authorization", ""))
-            server = self._server_named(request.headers.get("X-KSC-VServer", ""))
-        except PxgFault as fault:
-            refused = fault.body["PxgError"]["module"] in {"KLWAT", "SPL"}
-            return self.dated(self.json(fault.body, 401 if refused else 200))
-        session = Session(session_id, server, self.clock(), agent)
-        return self.respond(lambda: self._open(session) and body)
-
-    def _open(self, session: Session) -> Session:
-        for old in [s for s in self.sessions.values() if self.clock() - s.used_at > IDLE]:
-            self.end(old.id)
-        if len(self.sessions) >= MOST_SESSIONS:
-            raise limit_reached()
-        self.sessions[session.id] = session
-        return session
-
-    def _prove(self, header: str) -> str:
-        """Return the host behind a gateway key, or nothing for a proven user."""
-        scheme, _, rest = header.partition(" ")
-        if scheme == "KSCGW":
-            key = self.table("gateway_keys").pop(rest.strip(), None)
-            if key is None:
-                raise logon_failed()
-            return str(key["host"])
-        said = dict(re.findall(r'(\w+)="?([^",]*)"?', rest))
-        if scheme != "KSCBasic" or not {"user", "pass"} <= said.keys():
-            raise logon_failed()
-        if self.switched("blocked"):
-            raise account_blocked()
-        if (_plain(said["user"]), _plain(said["pass"])) != (USER, PASSWORD):
-            raise logon_failed()
-        if self.switched("two_step"):
-            raise code_required()
-        return ""
-
-    def _server_named(self, header: str) -> int:
-        """Return the id of the virtual server a log-in asks for; the main one when none."""
-        if header in {"", "x"} or self.switched("ignores_virtual_server"):
-            return MAIN
-        name, field_name = _plain(header), _NAME_FIELDS[self.switched("server_names")]
-        for number, server in self.table("servers").items():
-            if server[field_name] == name:
-                return int(number)
-        raise not_found("virtual server")
-
-    @call("Session.Ping")
-    def ping(self, given: Arguments, session: Session) -> Record:
-        """Do nothing: the answer shows that the session lives."""
-        return {}
-
-    @call("Session.EndSession")
-    def end_session(self, given: Arguments, session: Session) -> Record:
-        """End the session."""
-        self.end(session.id)
-        return {}
-
-    # -- found sets ----------------------------------------------------------------------------
 
     def keep(
         self, session: Session, found: tuple[str, Sequence[str], Callable[[str], Record]], life: int
@@ -335,25 +238,9 @@ class CenterGround(Emulator):
             if found.until >= self.clock()
         ]
 
-    # -- faults --------------------------------------------------------------------------------
 
-    def play_own(self, kind: str, request: Request) -> Response:
-        """Play one of this server's own faults."""
-        if kind == "expired-token":
-            self.end(_session_id(request))
-            return Response("", 403)
-        if kind == "busy":
-            return Response("", 503)
-        if kind == "error-in-200":
-            return self.json(unavailable().body)
-        honest = self._respond(request)
-        return self.json(_twisted(json.loads(honest.get_data() or b"{}")), honest.status_code)
-
-
-_NAME_FIELDS = {"display": "name", "unique": "uid"}
-
-
-def _session_id(request: Request) -> str:
+def session_id(request: Request) -> str:
+    """Return the session a request names, or its connection's."""
     return request.headers.get("X-KSC-Session", "") or _connection(request)
 
 
@@ -364,19 +251,3 @@ def _connection(request: Request) -> str:
     answer. A caller who logs in to two servers this way must use sessions here.
     """
     return f"connection-{request.environ.get('REMOTE_ADDR')}"
-
-
-def _plain(encoded: str) -> str:
-    try:
-        return base64.b64decode(encoded, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        raise logon_failed() from None
-
-
-def _twisted(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Return ``value`` with every leaf of another type than promised."""
-    if isinstance(value, dict):
-        return {key: each if key == "type" else _twisted(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_twisted(each) for each in value] or {"none": 0}
-    return [value] if isinstance(value, str) else "many"

@@ -1,12 +1,17 @@
 """What the Security Center emulator knows from the vendor's reference, as tables."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 USER = "bridgehead-api"
 PASSWORD = "Sandbox-Center-1"  # noqa: S105 - the made-up account of a made-up server
 SERVER = "ksc.example"
 PORT = 13299
+
+# The reference names neither figure; both are ours, small enough to be met in tests.
+IDLE = timedelta(minutes=15)
+MOST_SESSIONS = 300
 
 MAIN = 0
 """The id under which the statistics know the physical server."""

@@ -1,4 +1,4 @@
-"""The calls of the Security Center emulator that find things: servers, hosts, events, keys."""
+"""The calls of the Security Center emulator about servers, hosts, groups and incidents."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -7,7 +7,6 @@ from plugin.edge.shelf import Record
 from plugin.vendors.kaspersky.emulator_center_base import Arguments, Session, call
 from plugin.vendors.kaspersky.emulator_center_facts import (
     MAIN,
-    bad_format,
     moment,
     no_access,
     no_such_call,
@@ -16,16 +15,6 @@ from plugin.vendors.kaspersky.emulator_center_facts import (
 )
 from plugin.vendors.kaspersky.emulator_center_filter import read_filter
 from plugin.vendors.kaspersky.emulator_center_rows import PROTECTION, CenterRows, chosen
-
-EVENT_FILTERS: dict[str, Callable[[Record, Any], bool]] = {
-    "KLEVP_EVENT_RISE_TIME_LEAST": lambda row, wanted: row["rise_time"]["value"] >= wanted["value"],
-    "KLEVP_EVENT_RISE_TIME_GREATEST": lambda row, wanted: (
-        row["rise_time"]["value"] <= wanted["value"]
-    ),
-    "KLEVP_EVENT_HOST_NETBIOSNAME": lambda row, wanted: row["hostdn"].upper()[:15] == wanted,
-    "event_type": lambda row, wanted: row["event_type"] == wanted,
-    "GNRL_EA_SEVERITY": lambda row, wanted: row["GNRL_EA_SEVERITY"] == wanted,
-}
 
 
 class CenterFind(CenterRows):
@@ -36,14 +25,14 @@ class CenterFind(CenterRows):
     @call("VServers.GetVServers")
     def servers(self, given: Arguments, session: Session) -> Record:
         """Return the virtual servers; to somebody inside one, only that one."""
-        self._need("servers")
+        self.need("servers")
         numbers = self._servers_seen_by(session)
         return {"PxgRetVal": [params(self.server_row(number)) for number in numbers]}
 
     @call("VServers.GetVServerInfo")
     def server_info(self, given: Arguments, session: Session) -> Record:
         """Return attributes of one virtual server."""
-        self._need("servers")
+        self.need("servers")
         number = str(given["lVServer"])
         if number not in self._servers_seen_by(session):
             raise not_found("virtual server")
@@ -87,21 +76,21 @@ class CenterFind(CenterRows):
     @call("HostGroup.FindHosts")
     def find_hosts(self, given: Arguments, session: Session) -> Record:
         """Find hosts of the session's server (of all, from the main one)."""
-        self._need("devices")
-        hosts = self._of(session, self.index.hosts)
+        self.need("devices")
+        hosts = self.of(session, self.index.hosts)
         return self._found(session, given, ("host", hosts, self.host_row))
 
     @call("HostGroup.GetHostInfo")
     def host_info(self, given: Arguments, session: Session) -> Record:
         """Return attributes of one host."""
-        self._need("devices")
+        self.need("devices")
         host = self.host_in(session, given["strHostName"])
         return {"PxgRetVal": chosen(self.host_row(host), given["pFields2Return"])}
 
     @call("HostGroup.FindGroups")
     def find_groups(self, given: Arguments, session: Session) -> Record:
         """Find groups of the session's server."""
-        self._need("devices")
+        self.need("devices")
         groups = [
             number
             for number, group in self.table("groups").items()
@@ -112,14 +101,14 @@ class CenterFind(CenterRows):
     @call("HostGroup.FindIncidents")
     def find_incidents(self, given: Arguments, session: Session) -> Record:
         """Find incidents of the session's server."""
-        self._need("events")
+        self.need("events")
         wanted = {
             "wstrFilter": given["strFilter"],
             "vecFieldsToReturn": given["pFieldsToReturn"],
             "vecFieldsToOrder": given.get("pFieldsToOrder", []),
             "lMaxLifeTime": given["lMaxLifeTime"],
         }
-        incidents = self._of(session, self.index.incidents)
+        incidents = self.of(session, self.index.incidents)
         return self._found(session, wanted, ("incident", incidents, self.incident_row))
 
     @call("ChunkAccessor.GetItemsCount")
@@ -141,83 +130,6 @@ class CenterFind(CenterRows):
         """Free what was found."""
         return self.release(session, given["strAccessor"])
 
-    # -- events --------------------------------------------------------------------------------
-
-    @call("EventProcessingFactory.CreateEventProcessing")
-    def all_events(self, given: Arguments, session: Session) -> Record:
-        """Find all events of the session's server."""
-        return self._events_found(session, {**given, "pFilter": {}})
-
-    @call("EventProcessingFactory.CreateEventProcessing2")
-    def some_events(self, given: Arguments, session: Session) -> Record:
-        """Find events of the session's server by the values of filter attributes."""
-        return self._events_found(session, given)
-
-    @call("EventProcessing.GetRecordCount")
-    def events_count(self, given: Arguments, session: Session) -> Record:
-        """Return how many events were found."""
-        return {"PxgRetVal": len(self.found(session, given["strIteratorId"]).ids)}
-
-    @call("EventProcessing.GetRecordRange")
-    def events_range(self, given: Arguments, session: Session) -> Record:
-        """Return the events from one position to another (not to a number of them)."""
-        found = self.found(session, given["strIteratorId"])
-        end = given["nEnd"] + (1 if self.switched("end_belongs_to_range") else 0)
-        rows = [params(found.show(each)) for each in found.ids[given["nStart"] : end]]
-        return {"pParamsEvents": {"KLEVP_EVENT_RANGE_ARRAY": rows}}
-
-    @call("EventProcessing.ReleaseIterator")
-    def release_events(self, given: Arguments, session: Session) -> Record:
-        """Free the events that were found."""
-        return self.release(session, given["strIteratorId"])
-
-    # -- keys ----------------------------------------------------------------------------------
-
-    @call("LicenseKeys.EnumKeys")
-    def enum_keys(self, given: Arguments, session: Session) -> Record:
-        """Open the list of the keys of the server that was logged in to."""
-        self._need("licences")
-        keys = self._of(session, self.index.keys)
-        return self._keys_found(session, given, keys, self.key_row)
-
-    @call("LicenseKeys.AcquireKeyHosts")
-    def key_hosts(self, given: Arguments, session: Session) -> Record:
-        """Open the list of the hosts that use a key."""
-        self._need("licences")
-        serial = given["pInData"]["KLLIC_SERIAL"]
-        if serial not in self._of(session, self.index.keys):
-            raise not_found("key")
-        hosts = list(self.index.by_key.get(serial, {}))
-
-        def show(host: str) -> Record:
-            return {
-                "KLLICSRV_HOSTNAME": host,
-                "KLLICSRV_HOSTDN": self.table("hosts")[host]["name"],
-                "KLLICSRV_HOST_CURRENT": True,
-                "KLLICSRV_PRODUCT": PROTECTION[0],
-                "KLLICSRV_VERSION": PROTECTION[1],
-            }
-
-        return self._keys_found(session, given, hosts, show)
-
-    @call("GroupSyncIterator.GetNextItems")
-    def next_items(self, given: Arguments, session: Session) -> Record:
-        """Return the next items and move on."""
-        found = self.found(session, given["szwIterator"])
-        ids = found.ids[found.position : found.position + given["nCount"]]
-        found.position += len(ids)
-        rows = [params(found.show(each)) for each in ids]
-        return {
-            "PxgRetVal": len(rows),
-            "bEOF": found.position >= len(found.ids),
-            "pData": {"KLCSP_ITERATOR_ARRAY": rows},
-        }
-
-    @call("GroupSyncIterator.ReleaseIterator")
-    def release_keys(self, given: Arguments, session: Session) -> Record:
-        """Free the list."""
-        return self.release(session, given["szwIterator"])
-
     # -- shared --------------------------------------------------------------------------------
 
     def host_in(self, session: Session, host: str) -> str:
@@ -227,7 +139,8 @@ class CenterFind(CenterRows):
             raise not_found("host")
         return host
 
-    def _need(self, right: str) -> None:
+    def need(self, right: str) -> None:
+        """Refuse who has not this right."""
         if self.switched(f"no_right_to_{right}"):
             raise no_access()
 
@@ -242,7 +155,7 @@ class CenterFind(CenterRows):
         return int(self.table("servers")[str(session.server)]["groups"])
 
     @staticmethod
-    def _of(session: Session, lists: dict[int, list[str]]) -> Sequence[str]:
+    def of(session: Session, lists: dict[int, list[str]]) -> Sequence[str]:
         """Return the ids of the session's server; the main one sees all."""
         if session.server != MAIN:
             return lists.get(session.server, [])
@@ -255,7 +168,7 @@ class CenterFind(CenterRows):
         what: tuple[str, Sequence[str], Callable[[str], Record]],
     ) -> Record:
         kind, ids, show = what
-        ids = self._sorted(self._passing(given["wstrFilter"], ids, show), given, show)
+        ids = self.in_order(self._passing(given["wstrFilter"], ids, show), given, show)
         names = given["vecFieldsToReturn"]
         accessor = self.keep(
             session, (kind, ids, lambda each: chosen(show(each), names)), given["lMaxLifeTime"]
@@ -268,57 +181,17 @@ class CenterFind(CenterRows):
         return list(ids) if not wanted.strip() else [each for each in ids if test(show(each))]
 
     @staticmethod
-    def _sorted(
+    def in_order(
         ids: Sequence[str], given: Arguments, show: Callable[[str], Record]
     ) -> Sequence[str]:
+        """Return ids in the order that was asked for."""
         for order in reversed(given.get("vecFieldsToOrder") or []):
             name, rising = order["value"]["Name"], order["value"]["Asc"]
             ids = sorted(ids, key=lambda each: _sortable(show(each).get(name)), reverse=not rising)
         return ids
 
-    def _events_found(self, session: Session, given: Arguments) -> Record:
-        self._need("events")
-        ids = self._of(session, self.index.events)
-        ids = [each for each in ids if self._event_passes(each, given["pFilter"])]
-        return self.keep_events(session, given, ids, self.event_row)
-
-    def keep_events(
-        self,
-        session: Session,
-        given: Arguments,
-        ids: Sequence[str],
-        show: Callable[[str], Record],
-    ) -> Record:
-        """Keep events that were found, in the order that was asked for."""
-        ids = self._sorted(ids, given, show)
-        names = given["vecFieldsToReturn"]
-        found = ("event", ids, lambda each: chosen(show(each), names))
-        return {"strIteratorId": self.keep(session, found, given["lifetimeSec"])}
-
-    def _event_passes(self, number: str, wanted: Record) -> bool:
-        row = self.event_row(number) if wanted else {}
-        for name, value in wanted.items():
-            if name not in EVENT_FILTERS:
-                raise bad_format(name)
-            if not EVENT_FILTERS[name](row, value):
-                return False
-        return True
-
-    def _keys_found(
-        self,
-        session: Session,
-        given: Arguments,
-        ids: Sequence[str],
-        show: Callable[[str], Record],
-    ) -> Record:
-        names = given["pFields"]
-        found = ("key", ids, lambda each: chosen(show(each), names))
-        # Zero means the server's own fifteen minutes.
-        name = self.keep(session, found, given.get("lTimeoutSec") or 900)
-        return {"lKeyCount": len(ids), "wstrIterator": name}
-
     def _statistic(self, server: int, days: int = 0) -> Record:
-        self._need("servers")
+        self.need("servers")
         if str(server) not in self.table("servers"):
             raise not_found("virtual server")
         hosts = [self.table("hosts")[host] for host in self.index.hosts.get(server, [])]

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from plugin.edge.shelf import Record
-from plugin.vendors.kaspersky.emulator_center_base import CenterGround
 from plugin.vendors.kaspersky.emulator_center_facts import (
     EVENT_TYPES,
     HOST_CRITICAL,
@@ -13,6 +12,7 @@ from plugin.vendors.kaspersky.emulator_center_facts import (
     long,
     moment,
 )
+from plugin.vendors.kaspersky.emulator_center_sessions import CenterSessions
 
 AGENT_VERSION = "15.1.0.11795"
 PROTECTION_VERSION = "12.6.0.438"
@@ -48,7 +48,7 @@ class Index:
         self.told.add((record["host"], record["type"]))
 
 
-class CenterRows(CenterGround):
+class CenterRows(CenterSessions):
     """Reads records by their relations and shows them as the API does."""
 
     _index: Index | None = None

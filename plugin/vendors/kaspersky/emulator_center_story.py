@@ -22,12 +22,12 @@ class CenterStory(CenterSeed):
             "device-removed": self._device_removed,
             "seat-change": self._seat_change,
         }
-        return words[what](details) if what in words else None
+        return {"what": what, **words[what](details)} if what in words else None
 
     def _detection(self, details: Record) -> Record:
         host, kind = details.get("device"), details.get("condition")
         if host is None or kind is None:
-            host, kind = next(self._untold(details))
+            host, kind = _first(self._untold(details))
         host = self._host_like(str(host), details)
         server = self.table("hosts")[host]["server"]
         number = self.add_event(event(server, host, str(kind), self.clock()))
@@ -37,9 +37,9 @@ class CenterStory(CenterSeed):
         """Set one status description of a device (``cleared``: end it)."""
         host, word = details.get("device"), details.get("condition")
         if host is None or word is None:
-            host, word = next(self._unset(details))
+            host, word = _first(self._unset(details))
         host = self._host_like(str(host), details)
-        record, bit = self.table("hosts")[host], 1 << MASK_BITS.index(str(word))
+        record, bit = self.table("hosts")[host], 1 << _bit(str(word))
         record["mask"] = record["mask"] & ~bit if details.get("cleared") else record["mask"] | bit
         record["status"] = status_of(record["mask"])
         record["seen"] = self.clock().isoformat()
@@ -128,7 +128,7 @@ class CenterStory(CenterSeed):
         words = (details["condition"],) if "condition" in details else MASK_BITS[1:14]
         for word in words:
             for host in self._hosts_like(details):
-                if not self.table("hosts")[host]["mask"] >> MASK_BITS.index(str(word)) & 1:
+                if not self.table("hosts")[host]["mask"] >> _bit(str(word)) & 1:
                     yield host, str(word)
 
     def _hosts_like(self, details: Record) -> Iterator[str]:
@@ -179,3 +179,16 @@ class CenterStory(CenterSeed):
             "device_name": record["name"],
             "condition": condition,
         }
+
+
+def _first(choices: Iterator[tuple[str, str]]) -> tuple[str, str]:
+    """Return the first choice; LookupError when none is left."""
+    for choice in choices:
+        return choice
+    raise LookupError("nothing is left that could happen")
+
+
+def _bit(word: str) -> int:
+    if word not in MASK_BITS:
+        raise LookupError(word)
+    return MASK_BITS.index(word)

@@ -67,7 +67,7 @@ class Desk(CallingHost, OpensTickets):
 
     kind = HOST
     title = "Desk"
-    fields = (Field("site", "Site"), PASSWORD)
+    fields: ClassVar[tuple[Field, ...]] = (Field("site", "Site"), PASSWORD)
     words = Words("Desk", company="account")
     summary_limit = 100
     ticket_fields = (Field("board", "Board", required=False),)
@@ -192,9 +192,9 @@ class Rooms:
             f"/api/v1/{path}", method=method, headers=sent, **request
         )
 
-    def get(self, path: str, role: Role | None = Role.ADMINISTRATOR, **query: Any) -> Any:
+    def get(self, path: str, role: Role | None = Role.ADMINISTRATOR, /, **query: Any) -> Any:  # noqa: ANN401
         """Return the JSON of a GET that must succeed."""
-        answer = self.ask("GET", path, role, query_string=query)
+        answer = self.ask("GET", path, role, **({"query_string": query} if query else {}))
         assert answer.status_code == 200, answer.text
         return answer.json
 

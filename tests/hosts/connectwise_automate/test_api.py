@@ -1,7 +1,8 @@
 """Lists page by page, addresses, conditions, and what odd answers mean."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,12 +16,27 @@ from plugin.domain.errors import (
     RuleError,
     TransientError,
 )
+from plugin.edge.http import Answer
 from plugin.hosts.connectwise_automate import api as api_module
-from plugin.hosts.connectwise_automate.api import Api, address_of, number_of, quoted
+from plugin.hosts.connectwise_automate.api import (
+    Api,
+    address_of,
+    classify,
+    number_of,
+    quoted,
+)
 from plugin.hosts.connectwise_automate.emulator import AutomateEmulator
 from plugin.hosts.connectwise_automate.emulator_base import AutomateBase
+from plugin.hosts.connectwise_automate.emulator_world import PASSWORD, WEBHOOK_SECRET
+from plugin.hosts.connectwise_automate.host import ConnectWiseAutomate
 from plugin.hosts.connectwise_automate.wire import ComputerWire
-from tests.hosts.connectwise_automate.stand import api_of, calls, filled_emulator, happen
+from tests.hosts.connectwise_automate.stand import (
+    api_of,
+    calls,
+    filled_emulator,
+    happen,
+    host_of,
+)
 from tests.rig import small_world
 
 
@@ -232,3 +248,79 @@ def test_an_odd_server_time_is_an_answer_error(said: Any) -> None:  # noqa: ANN4
     emulator.reset(small_world())
     with pytest.raises(AnswerError, match="server time"):
         api_of(emulator).clock()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (400, '{"code": "InvalidObject"}', "InvalidObject"),
+        (400, '{"Code": "InvalidObject"}', "InvalidObject"),
+        (400, '{"Message": "The request is invalid."}', "BadRequest"),
+        (400, '{"code": "see https://evil.example <b>"}', "BadRequest"),
+        (400, '{"code": 5}', "BadRequest"),
+        (400, "[]", "BadRequest"),
+        (400, "<html>Bad Request</html>", "BadRequest"),
+        (401, "<html>Unauthorized</html>", "unauthorized"),
+        (401, "", "unauthorized"),
+        (403, "<html>Forbidden</html>", "forbidden"),
+    ],
+)
+def test_a_refusal_is_read_whatever_its_body_is(status: int, body: str, code: str) -> None:
+    answer = Answer("GET", "https://x/", status, {}, body.encode(), "Automate")
+    error = classify(answer)
+    assert error is not None
+    assert (error.status, error.code) == (status, code)
+    assert "evil" not in str(error)
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 404, 429, 500])
+def test_other_answers_mean_what_they_mean_everywhere(status: int) -> None:
+    assert classify(Answer("GET", "https://x/", status, {}, b"{}", "Automate")) is None
+
+
+def readings(host: ConnectWiseAutomate) -> dict[str, Callable[[], object]]:
+    since = datetime(2020, 1, 1, tzinfo=UTC)
+    return {
+        "companies": lambda: list(host.companies()),
+        "locations": lambda: list(host.locations()),
+        "computers": lambda: list(host.computers()),
+        "groups": lambda: list(host.groups()),
+        "members": lambda: list(host.members("2")),
+        "extra fields": lambda: host.extra_fields("6"),
+        "a set field": lambda: host.set_extra_field("6", "3", "x"),
+        "a command": lambda: host.run_command("6", "hostname"),
+        "scripts": lambda: list(host.scripts("")),
+        "a script": lambda: host.run_script("6", ("6",), {}),
+        "alerts": lambda: list(host.alerts(since)),
+        "placements": lambda: list(host.placements("https://b.example")),
+    }
+
+
+@pytest.mark.parametrize("what", list(readings(host_of(filled_emulator()))))
+def test_wrong_types_anywhere_are_answer_errors(what: str) -> None:
+    emulator = filled_emulator()
+    reading = readings(host_of(emulator))[what]
+    emulator.add_fault("wrong-types", times=50)
+    with pytest.raises(AnswerError, match="a sign-in"):
+        reading()
+    emulator.faults.clear()
+    reading()
+    emulator.add_fault("wrong-types", times=50)
+    with pytest.raises(AnswerError):
+        reading()
+
+
+@pytest.mark.parametrize("fault", ["500", "html", "redirect", "cut", *AutomateEmulator.own_faults])
+def test_no_secret_is_in_any_failure(fault: str) -> None:
+    emulator = filled_emulator()
+    told = []
+    for what in readings(host_of(emulator)):
+        reading = readings(host_of(emulator))[what]
+        emulator.add_fault(fault, times=50)
+        try:
+            reading()
+        except EdgeError as error:
+            told.append(f"{error!r} {error}")
+        emulator.faults.clear()
+    secrets = (PASSWORD, WEBHOOK_SECRET, *emulator.table("tokens"))
+    assert not [secret for secret in secrets if secret in "".join(told)]

@@ -115,3 +115,12 @@ def test_without_any_sign_nothing_extra_is_asked(emulator: AutomateEmulator) -> 
     assert roles(emulator, **NONE) == {}
     assert calls(emulator, "groups") == 0
     assert calls(emulator, "ExtraFields") == 0
+
+
+def test_a_computer_removed_meanwhile_holds_no_role(emulator: AutomateEmulator) -> None:
+    settings = {"bridge_field": "Security integration bridge", "bridge_clients": "1"}
+    host = host_of(emulator, None, **NONE, **settings)
+    computers = host.computers()
+    assert next(computers).id == "1"
+    del emulator.table("computers")["2"]
+    assert next(computers).is_bridge is False

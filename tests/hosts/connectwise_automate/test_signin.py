@@ -3,12 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from werkzeug.wrappers import Request, Response
 
 from plugin.domain.errors import AnswerError, RefusedError, TransientError
 from plugin.hosts.connectwise_automate.emulator import AutomateEmulator
 from plugin.hosts.connectwise_automate.emulator_signin import ABSOLUTE_LIFE, TOKEN_LIFE
 from tests.hosts.connectwise_automate.stand import api_of, calls, happen, host_of, later
 from tests.hosts.connectwise_automate.test_passcode import RFC_KEY
+from tests.rig import small_world
 
 
 def sign_ins(emulator: AutomateEmulator) -> int:
@@ -166,3 +168,79 @@ def test_the_token_is_in_no_text(emulator: AutomateEmulator) -> None:
     token = headers["Authorization"].removeprefix("Bearer ")
     assert token in emulator.table("tokens")
     assert token not in repr(api.sign_in._token)
+
+
+def test_just_before_the_absolute_end_it_does_not_ask_for_a_renewal(
+    emulator: AutomateEmulator,
+) -> None:
+    host = host_of(emulator)
+    while emulator.request_count < 100:
+        list(host.companies())
+        tokens = emulator.table("tokens").values()
+        last = max(tokens, key=lambda token: float(token["expires"]))
+        if last["expires"] >= last["absolute"]:
+            break
+        later(emulator, minutes=57)
+    renewals = calls(emulator, "refresh")
+    later(emulator, seconds=last["expires"] - emulator.clock().timestamp() - 100)
+    list(host.companies())
+    assert calls(emulator, "refresh") == renewals
+    assert sign_ins(emulator) == 2
+
+
+class OddSignIn(AutomateEmulator):
+    """Answers a sign-in with what a test says."""
+
+    said: object = None
+
+    def sign_in(self, request: Request) -> Response:
+        return self.json(self.said)
+
+    sign_in.routes = AutomateEmulator.sign_in.routes  # type: ignore[attr-defined]
+
+    def _has_token(self, request: Request) -> bool:
+        return True
+
+    def _judge(self, request: Request, response: Response) -> None:
+        """Say nothing: the oddity is meant."""
+
+
+def odd_sign_in(said: object) -> OddSignIn:
+    emulator = OddSignIn()
+    emulator.reset(small_world())
+    emulator.said = said
+    return emulator
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        (None, "the whole"),
+        ([], "the whole"),
+        ({}, "accesstoken"),
+        ({"AccessToken": ""}, "accesstoken"),
+        ({"AccessToken": {}}, "accesstoken"),
+        ({"AccessToken": "t", "ExpirationDate": "soon"}, "expirationdate"),
+        ({"AccessToken": "t", "IsTwoFactorRequired": "perhaps"}, "istwofactorrequired"),
+    ],
+)
+def test_an_odd_sign_in_is_an_answer_error(said: object, field: str) -> None:
+    with pytest.raises(AnswerError, match=f"a sign-in that is not as promised .{field}"):
+        api_of(odd_sign_in(said)).sign_in.headers()
+
+
+@pytest.mark.parametrize(
+    ("ends", "minutes"),
+    [
+        (None, 15),
+        ("0001-01-01T00:00:00", 15),
+        ("2020-01-01T00:00:00Z", 15),
+        ("2020-01-01T00:00:00", 15),
+        ("9999-12-31T23:59:59Z", 24 * 60),
+        ("9999-12-31T23:59:59", 24 * 60),
+    ],
+)
+def test_an_odd_end_is_not_believed(ends: str | None, minutes: int) -> None:
+    said = {"AccessToken": "token", "ExpirationDate": ends, "AbsoluteExpirationDate": ends}
+    life = api_of(odd_sign_in(said)).sign_in.life()
+    assert round(life / timedelta(minutes=1)) == minutes

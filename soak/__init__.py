@@ -1,0 +1,1 @@
+"""Long runs with faults: real processes, real sockets, kills at any moment."""

@@ -252,13 +252,14 @@ def due_lanes(session: Session, now: datetime, limit: int = 1000) -> list[str]:
     lanes = lanes.union_all(
         select(following.correlate(lanes).scalar_subquery()).where(lanes.c.lane.is_not(None))
     )
+    soonest = select(func.min(Job.due_at)).where(
+        Job.state == JobState.DUE, Job.lane == lanes.c.lane
+    )
     held = aliased(Job)
     found = session.scalars(
         select(lanes.c.lane)
         .where(lanes.c.lane.is_not(None))
-        .where(
-            exists().where(Job.state == JobState.DUE, Job.lane == lanes.c.lane, Job.due_at <= now)
-        )
+        .where(soonest.correlate(lanes).scalar_subquery() <= now)
         .where(~exists().where(held.lane == lanes.c.lane, held.leased_until > now))
         .limit(limit)
     )

@@ -9,7 +9,7 @@ from plugin.domain.contracts import Adapter
 from plugin.edge.emulator import Emulator
 from plugin.edge.link import Link
 from plugin.settings import Environment, load
-from tests.rig import link_to
+from tests.rig import ORIGIN, link_to
 
 Kind = TypeVar("Kind", bound=Adapter)
 
@@ -30,6 +30,7 @@ class Stand(Generic[Kind]):
     settings: dict[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
+        self.emulator.origin = self.emulator.origin or ORIGIN
         self.settings = self.settings or self.emulator.connection_settings()
 
     def made(self, **changed: str) -> Kind:
@@ -47,4 +48,5 @@ class Stand(Generic[Kind]):
 
     def secrets(self) -> list[str]:
         """Return the values that may appear nowhere."""
-        return [self.settings[each.name] for each in self.adapter.fields if each.secret]
+        found = (self.settings.get(each.name) for each in self.adapter.fields if each.secret)
+        return [secret for secret in found if secret]

@@ -20,6 +20,8 @@ from plugin.domain.contracts import (
 )
 from plugin.domain.errors import (
     EdgeError,
+    MissingError,
+    RuleError,
 )
 from plugin.domain.model import (
     ActionKind,
@@ -33,15 +35,11 @@ from plugin.domain.model import (
 from plugin.edge.emulator import Happening
 from tests.contracts.adapter import able, error_of
 from tests.contracts.stands import Stand
-from tests.contracts.vendor_suite import (
-    LONG_AGO,
-    VendorSuite,
-    all_detections,
-    all_devices,
-    scopes,
-)
+from tests.contracts.vendor_suite import LONG_AGO, VendorSuite, all_detections, all_devices, scopes
 from tests.contracts.vendors import VENDORS
 from tests.rig import EPOCH
+
+PLATFORM = "connectwise_psa"
 
 
 class DetectionPromises(VendorSuite):
@@ -234,9 +232,19 @@ class AdministratorPromises(VendorSuite):
         people = (Administrator(VENDORS[self.kind].administrator, "Somebody"),)
         identifier = ""
         if isinstance(vendor, KeepsIntegrations):
-            identifier = vendor.create_integration("Test", (next(vendor.workspaces()).id,))
+            workspace = next(vendor.workspaces()).id
+            identifier = vendor.create_integration(PLATFORM, "Test", (workspace,), "suite")
         for change in (manager.grant, manager.grant, manager.revoke, manager.revoke):
             change(identifier, people)
+
+    def test_only_registered_users_get_rights(self, vendor: Vendor) -> None:
+        manager = able(vendor, ManagesAdministrators)
+        identifier = ""
+        if isinstance(vendor, KeepsIntegrations):
+            identifier = vendor.create_integration(PLATFORM, "Test", (), "suite")
+        with pytest.raises(RuleError, match=r"nobody@nowhere\.example") as caught:
+            manager.grant(identifier, (Administrator("nobody@nowhere.example"),))
+        assert caught.value.field == "administrators"
 
 
 class IntegrationPromises(VendorSuite):
@@ -245,11 +253,31 @@ class IntegrationPromises(VendorSuite):
     def test_an_integration_is_made_changed_and_removed(self, vendor: Vendor) -> None:
         keeper = able(vendor, KeepsIntegrations)
         workspaces = tuple(workspace.id for workspace in vendor.workspaces())
-        identifier = keeper.create_integration("Integration of the suite", workspaces[:1])
+        identifier = keeper.create_integration(PLATFORM, "Suite", workspaces[:1], "suite")
         assert identifier
+        kept = keeper.integration(identifier)
+        assert (kept.platform, kept.name, kept.workspaces) == (PLATFORM, "Suite", workspaces[:1])
         keeper.update_integration(identifier, "Another name", workspaces[:2])
+        kept = keeper.integration(identifier)
+        assert (kept.name, set(kept.workspaces)) == ("Another name", set(workspaces[:2]))
         keeper.delete_integration(identifier)
+        assert isinstance(error_of(lambda: keeper.integration(identifier)), MissingError)
         assert tuple(workspace.id for workspace in vendor.workspaces()) == workspaces
+
+    def test_the_same_integration_is_made_once(self, vendor: Vendor) -> None:
+        keeper = able(vendor, KeepsIntegrations)
+        workspaces = (next(vendor.workspaces()).id,)
+        first = keeper.create_integration(PLATFORM, "Suite", workspaces, "suite")
+        assert keeper.create_integration(PLATFORM, "Suite", workspaces, "suite") == first
+
+    def test_a_workspace_is_in_one_integration_per_platform(self, vendor: Vendor) -> None:
+        keeper = able(vendor, KeepsIntegrations)
+        workspaces = (next(vendor.workspaces()).id,)
+        keeper.create_integration(PLATFORM, "The owner", workspaces, "suite")
+        keeper.create_integration("tigerpaw", "Another platform", workspaces, "suite 2")
+        with pytest.raises(RuleError, match="The owner") as caught:
+            keeper.create_integration(PLATFORM, "The second", workspaces, "suite 3")
+        assert caught.value.field == "workspaces"
 
 
 class ResolvingPromises(VendorSuite):

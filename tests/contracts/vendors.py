@@ -9,8 +9,12 @@ from plugin.edge.world import World
 from plugin.vendors.eset.emulator import EsetEmulator
 from plugin.vendors.eset.protect import EsetProtect
 from plugin.vendors.kaspersky.center import SecurityCenter
+from plugin.vendors.kaspersky.cloud import KasperskyCloud, KasperskyHub
 from plugin.vendors.kaspersky.emulator_center import SecurityCenterEmulator
+from plugin.vendors.kaspersky.emulator_cloud import CloudEmulator, HubEmulator
 from tests.contracts.stands import Stand
+
+COLLEAGUE = "anna@msp.example"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,5 +39,7 @@ class Candidate:
 
 VENDORS: dict[str, Candidate] = {
     "eset_protect": Candidate(EsetProtect, EsetEmulator),
+    "kaspersky_cloud": Candidate(KasperskyCloud, CloudEmulator, administrator=COLLEAGUE),
+    "kaspersky_hub": Candidate(KasperskyHub, HubEmulator, administrator=COLLEAGUE),
     "kaspersky_ksc": Candidate(SecurityCenter, SecurityCenterEmulator),
 }

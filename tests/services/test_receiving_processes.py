@@ -2,11 +2,11 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import Connection as Pipe
+from multiprocessing.process import BaseProcess
 
 import psutil
 import pytest
@@ -19,7 +19,9 @@ from plugin.store.integrations import Connection
 from plugin.store.work import Delivery, Job
 from tests.blueprints.test_webhooks import Door, open_door
 from tests.databases import postgresql_server
+from tests.processes import pipe, start
 from tests.scene import Scene, saying, scene, signed
+from tests.services.sender import send
 
 pytestmark = pytest.mark.slow
 
@@ -30,29 +32,27 @@ def play(database: str) -> Iterator[Scene]:
         yield played
 
 
-def senders(
-    play: Scene, connection: Connection, processes: int, count: int, kind: str
-) -> list[subprocess.Popen[str]]:
-    """Start processes and wait until all of them are ready to send."""
+def sender(
+    play: Scene, connection: Connection, count: int, *, same: bool
+) -> tuple[BaseProcess, Pipe]:
+    """Start a process that is ready to send."""
     url = db.engine.url.render_as_string(hide_password=False)
-    command = [sys.executable, "-m", "tests.services.sender", url, str(connection.id)]
-    started = [
-        subprocess.Popen(
-            [*command, str(count), kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(processes)
-    ]
-    for process in started:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
-    return started
+    ours, theirs = pipe()
+    process = start(send, url, connection.id, count, same, theirs)
+    assert ours.recv() == "ready"
+    theirs.close()
+    return process, ours
 
 
-def release(processes: list[subprocess.Popen[str]]) -> None:
-    for process in processes:
-        assert process.stdin
-        process.stdin.write("go\n")
-        process.stdin.flush()
+def answers(theirs: Pipe) -> list[int]:
+    """Return what is still in the pipe of a process that is done or dead."""
+    found = []
+    try:
+        while (said := theirs.recv()) != "done":
+            found.append(said)
+    except EOFError:
+        pass
+    return found
 
 
 def stored() -> list[Delivery]:
@@ -60,14 +60,14 @@ def stored() -> list[Delivery]:
     return list(db.session.scalars(select(Delivery)))
 
 
-def test_one_call_two_hundred_times_to_two_processes_has_one_effect(play: Scene) -> None:
+def test_one_call_two_hundred_times_to_four_processes_has_one_effect(play: Scene) -> None:
     connection = play.add_connection()
-    processes = senders(play, connection, 2, 100, "same")
-    release(processes)
-    answers = [line for each in processes for line in each.communicate()[0].splitlines()]
-    assert all(each.returncode == 0 for each in processes)
-    assert len(answers) == 200
-    assert len(set(answers)) == 1
+    started = [sender(play, connection, 50, same=True) for _ in range(4)]
+    for _, theirs in started:
+        theirs.send("go")
+    stored_ids = [each for _, theirs in started for each in answers(theirs)]
+    assert len(stored_ids) == 200
+    assert len(set(stored_ids)) == 1
     (row,) = stored()
     assert row.repeats == 199
     assert len(db.session.scalars(select(Job)).all()) == 1
@@ -76,15 +76,13 @@ def test_one_call_two_hundred_times_to_two_processes_has_one_effect(play: Scene)
 def test_what_was_acknowledged_survives_a_killed_receiver(play: Scene) -> None:
     connection = play.add_connection()
     acknowledged: set[int] = set()
-    for least in (10, 60):
-        (process,) = senders(play, connection, 1, 100_000, "distinct")
-        release([process])
-        assert process.stdout
-        for _ in range(least):
-            acknowledged.add(int(process.stdout.readline()))
-        process.send_signal(signal.SIGKILL)
-        lines = process.communicate()[0].splitlines(keepends=True)
-        acknowledged |= {int(line) for line in lines if line.endswith("\n")}
+    for least in (1, 20, 100):
+        process, theirs = sender(play, connection, 100_000, same=False)
+        theirs.send("go")
+        acknowledged |= {theirs.recv() for _ in range(least)}
+        process.kill()
+        acknowledged |= set(answers(theirs))
+        process.join()
     rows = stored()
     assert acknowledged <= {row.id for row in rows}
     jobs = {job.subject for job in db.session.scalars(select(Job))}
@@ -94,7 +92,7 @@ def test_what_was_acknowledged_survives_a_killed_receiver(play: Scene) -> None:
 @contextmanager
 def frozen_server() -> Iterator[None]:
     """Stop every process of the PostgreSQL server, as a dying disk would."""
-    data = postgresql_server().folder / "data" / "postmaster.pid"
+    data = postgresql_server(durable=False).folder / "data" / "postmaster.pid"
     postmaster = psutil.Process(int(data.read_text().splitlines()[0]))
     everyone = [postmaster, *postmaster.children(recursive=True)]
     for process in everyone:

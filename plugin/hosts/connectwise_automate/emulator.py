@@ -59,7 +59,7 @@ class AutomateEmulator(SignInPart, FieldsPart, GroupsPart, CommandsPart, Scripts
     def connection_settings(self) -> dict[str, str]:
         """Return what an administrator types in to connect."""
         return {
-            "server": self.origin,
+            "server": self.origin or "automate.example",
             "user": USER,
             "password": PASSWORD,
             "client_id": CLIENT_ID,

@@ -5,7 +5,7 @@ import pytest
 from plugin.vendors.eset.emulator import EsetEmulator
 from plugin.vendors.eset.protect import EsetProtect
 from tests.vendors.eset.callers import Biller, Caller
-from tests.vendors.eset.house import adapter_to, make_emulator
+from tests.vendors.eset.house import Reader, adapter_to, make_emulator
 
 
 @pytest.fixture
@@ -28,3 +28,8 @@ def caller(emulator: EsetEmulator) -> Caller:
 @pytest.fixture
 def biller(emulator: EsetEmulator) -> Biller:
     return Biller(emulator)
+
+
+@pytest.fixture
+def reader(protect: EsetProtect) -> Reader:
+    return Reader(protect)

@@ -7,6 +7,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
+from plugin.domain.model import Detection, Device, Page
 from plugin.edge.addresses import AddressGuard
 from plugin.edge.emulator import Clock, Happening
 from plugin.edge.http import Http, Timeouts
@@ -78,6 +79,44 @@ def switch(emulator: EsetEmulator, **values: object) -> None:
 def asked(emulator: EsetEmulator, path: str) -> int:
     """Return how often a path was asked for."""
     return sum(1 for request in emulator.requests if request["path"] == path)
+
+
+class Reader:
+    """Reads detections as the sync does: page by page, keeping each page's cursor."""
+
+    def __init__(self, protect: EsetProtect, since: datetime = LONG_AGO) -> None:
+        self.protect, self.since = protect, since
+        self.cursor: str | None = None
+
+    def read(self) -> list[Detection]:
+        found: list[Detection] = []
+        for page in self.protect.detections("", self.cursor, self.since):
+            found += page.rows
+            self.cursor = page.next_cursor
+        return found
+
+
+def rows_of(pages: Iterable[Page[Detection]]) -> list[Detection]:
+    """Return the detections of pages."""
+    return [row for page in pages for row in page.rows]
+
+
+def happen(emulator: EsetEmulator, what: str = "detection", **details: object) -> str:
+    """Let something happen a second after the last and return its id."""
+    told = emulator.occur(Happening(what, details))
+    assert told is not None
+    clock_of(emulator).go(seconds=1)
+    return str(told["id"])
+
+
+def all_devices(protect: EsetProtect) -> list[Device]:
+    """Return all devices."""
+    return [device for page in protect.devices("", None) for device in page.rows]
+
+
+def count_groups(protect: EsetProtect) -> int:
+    """Return how many groups are visible: the shortest listing there is."""
+    return len(list(protect.groups()))
 
 
 Told = Mapping[str, Any]

@@ -130,6 +130,7 @@ def test_own_faults_are_known_and_others_refused(emulator: EsetEmulator) -> None
         "expired-token",
         "module-missing",
         "start-over",
+        "wrong-types",
     }
     with pytest.raises(ValueError, match="knows no fault"):
         emulator.add_fault("nonsense")

@@ -1,11 +1,9 @@
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from plugin.domain.errors import MissingError, RefusedError, TransientError
-from plugin.domain.model import Detection, Page, Severity
-from plugin.edge.emulator import Happening
+from plugin.domain.model import Severity
 from plugin.vendors.eset.cursor import read_cursor, write_cursor
 from plugin.vendors.eset.emulator import EsetEmulator
 from plugin.vendors.eset.protect import EsetProtect
@@ -14,46 +12,15 @@ from tests.rig import link_to
 from tests.vendors.eset.house import (
     ADDRESSES,
     LONG_AGO,
+    Reader,
     adapter_to,
     asked,
     clock_of,
+    happen,
     make_emulator,
+    rows_of,
     switch,
 )
-
-DELTA_1, DELTA_2 = "/v1/detections:listDelta", "/v2/detections:listDelta"
-
-
-class Reader:
-    """Reads detections as the sync does: page by page, keeping each page's cursor."""
-
-    def __init__(self, protect: EsetProtect, since: datetime = LONG_AGO) -> None:
-        self.protect, self.since = protect, since
-        self.cursor: str | None = None
-
-    def read(self) -> list[Detection]:
-        found: list[Detection] = []
-        for page in self.protect.detections("", self.cursor, self.since):
-            found += page.rows
-            self.cursor = page.next_cursor
-        return found
-
-
-def rows_of(pages: Iterable[Page[Detection]]) -> list[Detection]:
-    return [row for page in pages for row in page.rows]
-
-
-def happen(emulator: EsetEmulator, what: str = "detection", **details: object) -> str:
-    told = emulator.occur(Happening(what, details))
-    assert told is not None
-    clock_of(emulator).go(seconds=1)
-    return str(told["id"])
-
-
-@pytest.fixture
-def reader(protect: EsetProtect) -> Reader:
-    return Reader(protect)
-
 
 # -- the first walk --------------------------------------------------------------------------
 
@@ -357,51 +324,6 @@ def test_a_switched_off_interface_is_a_refusal_and_no_missing_module(
     switch(emulator, integrations=False)
     with pytest.raises(RefusedError):
         reader.read()
-
-
-# -- incidents -------------------------------------------------------------------------------
-
-
-def test_an_incident_is_told_when_made_and_when_closed(
-    emulator: EsetEmulator, reader: Reader
-) -> None:
-    reader.read()
-    identifier = happen(emulator, "incident")
-    (opened,) = reader.read()
-    assert (opened.id, opened.resolved, opened.outcome) == (f"incident:{identifier}", False, "open")
-    assert reader.read() == []
-    clock_of(emulator).go(days=5)
-    reader.protect.resolve(opened.id, "dealt with")
-    (closed,) = reader.read()
-    assert (closed.id, closed.resolved, closed.outcome) == (opened.id, True, "closed")
-    assert closed.device_id == opened.device_id
-    assert emulator.table("incidents")[identifier]["comment"] == "dealt with"
-    assert reader.read() == []
-
-
-def test_an_incident_sits_on_its_first_device_that_is_a_clients(
-    emulator: EsetEmulator, reader: Reader
-) -> None:
-    reader.read()
-    identifier = happen(emulator, "incident")
-    record = emulator.table("incidents")[identifier]
-    known = record["devices"][0]
-    gone = "11111111-2222-3333-4444-555555555555"
-    emulator.table("incidents")[identifier] = {**record, "devices": [gone, known]}
-    (found,) = reader.read()
-    assert found.device_id == known
-    assert "and 1 more" in found.description
-
-
-def test_an_incident_without_devices_is_told(emulator: EsetEmulator, reader: Reader) -> None:
-    reader.read()
-    identifier = happen(emulator, "incident")
-    emulator.table("incidents")[identifier] = {
-        **emulator.table("incidents")[identifier],
-        "devices": [],
-    }
-    (found,) = reader.read()
-    assert (found.device_id, found.workspace_id) == ("", "")
 
 
 # -- resolving -------------------------------------------------------------------------------

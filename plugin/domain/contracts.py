@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 from typing import ClassVar
 
 from plugin.domain.errors import EdgeError, RuleError
@@ -170,6 +171,8 @@ class Vendor(Adapter):
     """A security back end: it has workspaces with devices in them."""
 
     scope: ClassVar[Scope]
+    conditions: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """What a person reads for the stable words in ``Device.conditions``, for rules and tickets."""
 
     @abstractmethod
     def workspaces(self) -> Iterator[Workspace]:

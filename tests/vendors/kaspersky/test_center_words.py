@@ -3,6 +3,7 @@
 import pytest
 
 from plugin.domain.model import DeviceClass
+from plugin.vendors.kaspersky.center import SecurityCenter
 from plugin.vendors.kaspersky.center_words import (
     CONDITION_BITS,
     CONDITIONS,
@@ -13,7 +14,7 @@ from plugin.vendors.kaspersky.center_words import (
 
 def test_every_bit_has_a_stable_word_and_every_word_a_label() -> None:
     assert sorted(CONDITION_BITS) == list(range(32))
-    assert set(CONDITION_BITS.values()) == set(CONDITIONS)
+    assert set(CONDITION_BITS.values()) == set(CONDITIONS) == set(SecurityCenter.conditions)
     assert all(word.isascii() and " " not in word for word in CONDITIONS)
     assert CONDITIONS["bases_outdated"] == "Databases are out of date"
     assert CONDITIONS["too_many_viruses"] == "Many viruses detected"

@@ -98,8 +98,8 @@ def borrowed_postgresql(*, durable: bool = False) -> Iterator[str]:
 
     ``durable`` is for measurements: the server syncs to disk as a real one does.
     """
-    server = postgresql_server(durable)
-    template = _postgresql_template(durable)
+    server = postgresql_server(durable=durable)
+    template = _postgresql_template(durable=durable)
     name = f"test_{next(_numbers)}"
     server.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     yield server.url(name)
@@ -107,8 +107,8 @@ def borrowed_postgresql(*, durable: bool = False) -> Iterator[str]:
 
 
 @cache
-def _postgresql_template(durable: bool) -> str:
-    server = postgresql_server(durable)
+def _postgresql_template(*, durable: bool) -> str:
+    server = postgresql_server(durable=durable)
     server.execute("CREATE DATABASE template_bridgehead")
     make_tables(bare_app(server.url("template_bridgehead")))
     return "template_bridgehead"
@@ -147,7 +147,7 @@ class Server:
 
 
 @cache
-def postgresql_server(durable: bool) -> Server:
+def postgresql_server(*, durable: bool) -> Server:
     """Start the server of this test process; it ends with the process."""
     folder = Path(tempfile.mkdtemp(prefix="bridgehead-pg-", dir="/tmp"))
     server = Server(_binaries(folder), folder)

@@ -28,14 +28,12 @@ class Form(Schema):
 
     @classmethod
     def read(cls, given: Given) -> tuple[dict[str, Any], Faults]:
-        """Return what was sent, and the faults by field; faulty fields read as they were sent."""
+        """Return what was sent, and the faults by field; with faults, all is as it was sent."""
         sent = {name: given[name] for name in cls().fields if name in given}
         try:
             return cls().load(sent), {}
         except ValidationError as error:
-            held = cls(partial=True).dump(sent) | sent
-            empty = dict.fromkeys(cls().fields, "")
-            return empty | held, faults_of(error.messages)
+            return dict.fromkeys(cls().fields, "") | sent, faults_of(error.messages)
 
 
 def faults_of(messages: Any) -> Faults:  # noqa: ANN401 - marshmallow's nested messages
@@ -98,8 +96,8 @@ class PasswordForm(Form):
 class IntegrationForm(Form):
     """The form of a new integration."""
 
-    host = whole()
-    vendor = whole()
+    host = text(20)
+    vendor = text(20)
     name = text(200)
 
 

@@ -1,6 +1,7 @@
 """The emulators of the sandbox, in the order of their ports."""
 
 from plugin.edge.emulator import Emulator
+from plugin.hosts.connectwise_automate.emulator import AutomateEmulator
 from plugin.hosts.connectwise_psa.emulator import ConnectWisePsaEmulator
 from plugin.vendors.eset.emulator import EsetEmulator
 from plugin.vendors.kaspersky.emulator_center import SecurityCenterEmulator
@@ -14,5 +15,6 @@ EMULATORS: dict[str, type[Emulator]] = {
         EsetEmulator,
         CloudEmulator,
         HubEmulator,
+        AutomateEmulator,
     )
 }

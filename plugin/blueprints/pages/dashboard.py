@@ -17,11 +17,7 @@ blueprint = new_blueprint("dashboard", __name__)
 @allow(Role.VIEWER)
 def home() -> str:
     """Show how everything stands."""
-    return show(
-        "dashboard/home.html",
-        overview=lists.overview(runtime(), scope()),
-        environment=runtime().environment(),
-    )
+    return show("dashboard/home.html", overview=lists.overview(runtime(), scope()))
 
 
 @blueprint.get("/dashboard/runs")

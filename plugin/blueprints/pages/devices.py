@@ -17,6 +17,8 @@ from plugin.store.mirror import DeviceRow, WorkspaceRow
 blueprint = new_blueprint("devices", __name__)
 
 MANY_CLIENTS = 500
+NEWEST = 20
+"""How many detections and tickets a device's page shows."""
 COLUMNS = (
     "Device",
     "Client",
@@ -37,12 +39,11 @@ def table() -> Answer:
     asked = ask()
     if wants_csv():
         return csv_file("devices", COLUMNS, _cells(asked))
-    clients = lists.workspaces.page(runtime(), Ask(page_size=MANY_CLIENTS), scope())
     number = asked.number("workspace")
     return show(
         "devices/table.html",
         listing=lists.devices.page(runtime(), asked, scope()),
-        clients=clients,
+        clients=lists.client_names(scope(), MANY_CLIENTS),
         chosen=one(WorkspaceRow, number) if number and number > 0 else None,
         ask=asked,
     )
@@ -76,14 +77,11 @@ def device(device_id: int) -> Answer:
     if row.vendor_id not in scope().vendors:
         abort(404)
     about = lists.about_device(row)
-    here = Ask(
-        page_size=20,
-        filters={"device": row.device_id, "vendor": str(row.vendor_id), "place": row.workspace_id},
-    )
+    here = Ask().with_filters(device=row.device_id, vendor=row.vendor_id, place=row.workspace_id)
     return show(
         "devices/one.html",
         device=row,
         about=about,
-        detections=lists.detections.page(runtime(), here, scope()),
-        tickets=lists.tickets.page(runtime(), here, scope()),
+        detections=lists.detections.first(here, scope(), NEWEST),
+        tickets=lists.tickets.first(here, scope(), NEWEST),
     )

@@ -20,6 +20,7 @@ from plugin.services.lists.mapping import (
 from plugin.services.lists.names import (
     DeviceFacts,
     about_device,
+    client_names,
     connection_names,
     connections_by_environment,
     device_of,
@@ -79,6 +80,7 @@ __all__ = [
     "WorkspaceChoice",
     "about_device",
     "audit",
+    "client_names",
     "companies",
     "companies_of",
     "connection_names",

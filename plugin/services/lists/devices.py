@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from plugin.domain.model import Protection
@@ -22,6 +22,7 @@ URGENCY = case(
     value=DeviceRow.protection,
     else_=2,
 )
+FEW_WORKSPACES = 100
 _COUNTS = {
     "": WorkspaceRow.devices,
     Protection.OK.value: WorkspaceRow.devices_ok,
@@ -122,7 +123,12 @@ def _of_workspaces(
     conditions = _named(ask)
     if not conditions:
         return query
-    return query.join(WorkspaceRow, _same_workspace(vendor, workspace)).where(*conditions)
+    columns = select(WorkspaceRow.vendor_id, WorkspaceRow.workspace_id).where(*conditions)
+    pairs = db.session.execute(columns.limit(FEW_WORKSPACES + 1)).all()
+    if len(pairs) > FEW_WORKSPACES:
+        return query.join(WorkspaceRow, _same_workspace(vendor, workspace)).where(*conditions)
+    # Few ones are named outright: joined, SQLite walks all devices in the order of the list.
+    return query.where(or_(false(), *(and_(vendor == one, workspace == two) for one, two in pairs)))
 
 
 def _device_lines(ids: Sequence[int]) -> dict[int, DeviceLine]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import and_, func, select
+from sqlalchemy.orm import aliased
 
 from plugin.domain.matching import Suggestion
 from plugin.services.lists.scope import Scope
@@ -11,6 +12,8 @@ from plugin.store.base import db
 from plugin.store.integrations import CompanyMapping, Connection, Integration
 from plugin.store.mirror import CompanyRow, DeviceRow, WorkspaceRow
 from plugin.store.work import Delivery, TicketEntry
+
+_Host = aliased(Connection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,26 +27,35 @@ class DeviceFacts:
 
 def about_device(device: DeviceRow) -> DeviceFacts:
     """Return what a device belongs to."""
-    workspace = db.session.scalar(
-        select(WorkspaceRow).where(
-            WorkspaceRow.vendor_id == device.vendor_id,
-            WorkspaceRow.workspace_id == device.workspace_id,
+    query = (
+        select(Connection, WorkspaceRow, CompanyRow, _Host)
+        .outerjoin(
+            WorkspaceRow,
+            and_(
+                WorkspaceRow.vendor_id == Connection.id,
+                WorkspaceRow.workspace_id == device.workspace_id,
+            ),
         )
+        .outerjoin(
+            CompanyMapping,
+            and_(
+                CompanyMapping.vendor_id == Connection.id,
+                CompanyMapping.workspace_id == device.workspace_id,
+            ),
+        )
+        .outerjoin(
+            CompanyRow,
+            and_(
+                CompanyRow.host_id == CompanyMapping.host_id,
+                CompanyRow.company_id == CompanyMapping.company_id,
+            ),
+        )
+        .outerjoin(_Host, and_(_Host.id == CompanyRow.host_id, _Host.deleted_at.is_(None)))
+        .where(Connection.id == device.vendor_id)
     )
-    same = and_(
-        CompanyRow.host_id == CompanyMapping.host_id,
-        CompanyRow.company_id == CompanyMapping.company_id,
-    )
-    companies = db.session.execute(
-        select(CompanyRow, Connection)
-        .join(CompanyMapping, same)
-        .join(Connection, Connection.id == CompanyRow.host_id)
-        .where(CompanyMapping.vendor_id == device.vendor_id)
-        .where(CompanyMapping.workspace_id == device.workspace_id)
-        .where(Connection.deleted_at.is_(None))
-    )
-    vendor = db.session.get_one(Connection, device.vendor_id)
-    return DeviceFacts(vendor, workspace, tuple(companies))
+    rows = db.session.execute(query).all()
+    companies = [(company, host) for _, _, company, host in rows if company and host]
+    return DeviceFacts(rows[0][0], rows[0][1], tuple(companies))
 
 
 def device_of(entry: TicketEntry) -> int | None:
@@ -55,6 +67,14 @@ def device_of(entry: TicketEntry) -> int | None:
             DeviceRow.device_id == entry.device_id,
         )
     )
+
+
+def client_names(scope: Scope, most: int) -> list[str]:
+    """Return the first workspaces' names, for a person who types one."""
+    query = select(WorkspaceRow.name).where(
+        WorkspaceRow.gone_at.is_(None), *scope.of_seen(WorkspaceRow.vendor_id)
+    )
+    return list(db.session.scalars(query.order_by(WorkspaceRow.name).limit(most)))
 
 
 def integration_names(scope: Scope) -> list[tuple[int, str]]:

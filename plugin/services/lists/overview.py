@@ -1,7 +1,7 @@
 """The numbers over everything: dashboard, menu badges, statistics, connections, integrations."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import func, or_, select
 
@@ -56,14 +56,14 @@ class IntegrationLine:
 
     row: Integration
     coverage: Coverage
-    tickets_open: int
+    tickets_open: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
     """Everything the dashboard shows."""
 
-    connections: tuple[ConnectionLine, ...]
+    connections: tuple[Connection, ...]
     integrations: tuple[IntegrationLine, ...]
     statistics: Statistics
     runs: tuple[SyncRun, ...]
@@ -72,21 +72,47 @@ class Overview:
 def overview(runtime: Runtime, scope: Scope) -> Overview:
     """Return the dashboard's numbers."""
     return Overview(
-        connections=tuple(connections(runtime, scope=scope)),
-        integrations=tuple(integrations(runtime, scope=scope)),
+        connections=_living(scope),
+        integrations=tuple(_with_coverage(_joined(scope))),
         statistics=statistics(runtime, scope),
         runs=last_runs(scope),
     )
 
 
+def _living(scope: Scope, side: str = "", q: str = "") -> tuple[Connection, ...]:
+    query = select(Connection).where(Connection.id.in_(sorted(scope.hosts | scope.vendors)))
+    if side:
+        query = query.where(Connection.side == side)
+    if q:
+        query = query.where(contains(q, Connection.name, Connection.kind))
+    return tuple(db.session.scalars(query.order_by(Connection.side, Connection.name)))
+
+
+def _joined(scope: Scope, q: str = "") -> Sequence[Integration]:
+    query = select(Integration).where(
+        Integration.deleted_at.is_(None),
+        Integration.host_id.in_(sorted(scope.hosts)),
+        Integration.vendor_id.in_(sorted(scope.vendors)),
+    )
+    if q:
+        query = query.where(contains(q, Integration.name))
+    return db.session.scalars(query.order_by(Integration.name, Integration.id)).all()
+
+
+def _with_coverage(rows: Sequence[Integration]) -> list[IntegrationLine]:
+    covered = coverage([row.id for row in rows]) if rows else {}
+    return [IntegrationLine(row, covered.get(row.id, _NOTHING)) for row in rows]
+
+
 def last_runs(scope: Scope, most: int = 8) -> tuple[SyncRun, ...]:
     """Return the newest runs, those that still live first."""
-    living = SyncRun.living.is_not(None)
-    query = select(SyncRun).where(*scope.of_any(SyncRun.connection_id))
-    now = db.session.scalars(query.where(living).order_by(SyncRun.id).limit(most)).all()
-    left = most - len(now)
-    newest = query.where(~living).order_by(SyncRun.asked_at.desc(), SyncRun.id.desc())
-    return (*now, *(db.session.scalars(newest.limit(left)).all() if left else ()))
+    mine = select(SyncRun.id).where(*scope.of_any(SyncRun.connection_id))
+    living = mine.where(SyncRun.living.is_not(None)).order_by(SyncRun.id).limit(most)
+    newest = mine.order_by(SyncRun.asked_at.desc(), SyncRun.id.desc()).limit(most)
+    chosen = or_(SyncRun.id.in_(living), SyncRun.id.in_(newest))
+    found = db.session.scalars(select(SyncRun).where(chosen)).all()
+    ordered = sorted(found, key=lambda run: (run.asked_at, run.id), reverse=True)
+    return tuple(sorted(ordered, key=lambda run: run.living is None)[:most])
 
 
 def statistics(runtime: Runtime, scope: Scope | None = None) -> Statistics:
@@ -138,13 +164,7 @@ def connections(
     runtime: Runtime, *, side: str = "", q: str = "", scope: Scope | None = None
 ) -> list[ConnectionLine]:
     """Return the living connections of the environment by side and name, with their weight."""
-    scope = scope or scope_of(runtime)
-    query = select(Connection).where(Connection.id.in_(sorted(scope.hosts | scope.vendors)))
-    if side:
-        query = query.where(Connection.side == side)
-    if q:
-        query = query.where(contains(q, Connection.name, Connection.kind))
-    rows = db.session.scalars(query.order_by(Connection.side, Connection.name)).all()
+    rows = _living(scope or scope_of(runtime), side, q)
     used = _integrations_of([row.id for row in rows])
     devices = _devices_of([row.id for row in rows])
     return [ConnectionLine(row, used.get(row.id, 0), devices.get(row.id, 0)) for row in rows]
@@ -177,20 +197,10 @@ def integrations(
     runtime: Runtime, *, q: str = "", scope: Scope | None = None
 ) -> list[IntegrationLine]:
     """Return the integrations of the environment by name, with what they serve."""
-    scope = scope or scope_of(runtime)
-    query = select(Integration).where(
-        Integration.deleted_at.is_(None),
-        Integration.host_id.in_(sorted(scope.hosts)),
-        Integration.vendor_id.in_(sorted(scope.vendors)),
-    )
-    if q:
-        query = query.where(contains(q, Integration.name))
-    rows = db.session.scalars(query.order_by(Integration.name, Integration.id)).all()
-    covered = coverage([row.id for row in rows])
+    rows = _joined(scope or scope_of(runtime), q)
     open_ones = _open_tickets([row.id for row in rows])
     return [
-        IntegrationLine(row, covered.get(row.id, _NOTHING), open_ones.get(row.id, 0))
-        for row in rows
+        replace(line, tickets_open=open_ones.get(line.row.id, 0)) for line in _with_coverage(rows)
     ]
 
 

@@ -109,6 +109,11 @@ class Table(Generic[Line]):
         numbers, total, exact = self._cut(scope or scope_of(runtime), ask)
         return Listing(self._rows(numbers), total, ask.page, ask.page_size, exact)
 
+    def first(self, ask: Ask, scope: Scope, most: int) -> tuple[tuple[Line, ...], bool]:
+        """Return the first rows, and whether there are more, without counting these."""
+        numbers = db.session.scalars(self.ids(scope, ask).limit(most + 1)).all()
+        return self._rows(numbers[:most]), len(numbers) > most
+
     def walk(self, runtime: Runtime, ask: Ask) -> Iterator[Line]:
         """Yield every row up to the limit of an export, a few hundred in memory at a time.
 

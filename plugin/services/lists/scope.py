@@ -1,13 +1,15 @@
 """Which connections' objects are shown: those that live, in the environment that holds now."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, Row, exists, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from plugin.runtime import Runtime
+from plugin.runtime import ENVIRONMENT_PREFERENCE, Runtime
 from plugin.store.base import db
-from plugin.store.integrations import Connection, Side
+from plugin.store.integrations import Connection, Preference, Side
 from plugin.store.mirror import WorkspaceRow
 
 
@@ -44,10 +46,8 @@ class Scope:
 
 def scope_of(runtime: Runtime) -> Scope:
     """Return which connections' objects are shown now."""
-    environment = runtime.environment().value.value
-    used = exists().where(WorkspaceRow.vendor_id == Connection.id)
-    columns = (Connection.id, Connection.side, Connection.environment, Connection.deleted_at)
-    rows = db.session.execute(select(*columns, used.label("used"))).all()
+    rows = _connections()
+    environment = _environment(runtime, [row.picked for row in rows])
     living = [
         row for row in rows if row.deleted_at is None and row.environment in {"", environment}
     ]
@@ -58,3 +58,18 @@ def scope_of(runtime: Runtime) -> Scope:
         whole=len(living) == len(rows),
         all_devices=not any(row.used for row in rows if row not in living),
     )
+
+
+def _connections() -> Sequence[Row[Any]]:
+    """Read every connection, whether it has devices, and the environment a person picked."""
+    used = exists().where(WorkspaceRow.vendor_id == Connection.id)
+    columns = (Connection.id, Connection.side, Connection.environment, Connection.deleted_at)
+    query = select(*columns, used.label("used"), Preference.value.label("picked"))
+    picked = Preference.name == ENVIRONMENT_PREFERENCE
+    return db.session.execute(query.outerjoin(Preference, picked)).all()
+
+
+def _environment(runtime: Runtime, picked: Sequence[str | None]) -> str:
+    if not picked:
+        return runtime.environment().value.value
+    return runtime.settings.effective_environment(picked[0]).value.value

@@ -22,7 +22,6 @@ from plugin.vendors.kaspersky.emulator_center_base import (
 from plugin.vendors.kaspersky.emulator_center_facts import (
     IDLE,
     MAIN,
-    MOST_SESSIONS,
     PASSWORD,
     USER,
     PxgFault,
@@ -82,7 +81,7 @@ class CenterSessions(CenterGround):
     def _open(self, session: Session) -> Session:
         for old in [s for s in self.sessions.values() if self.clock() - s.used_at > IDLE]:
             self.end(old.id)
-        if len(self.sessions) >= MOST_SESSIONS:
+        if len(self.sessions) >= self.switched("most_sessions"):
             raise limit_reached()
         self.sessions[session.id] = session
         return session

@@ -188,11 +188,13 @@ class CloudGate(Emulator):
         """Return how a switch stands."""
         return self.table("switches").get(name, {"value": SWITCHES[name]})["value"]
 
-    def switch(self, wanted: Mapping[str, Any]) -> Record:
-        """Set switches by name; KeyError for one that does not exist."""
-        for name, value in wanted.items():
-            self.table("switches")[name] = {"value": value, "usual": SWITCHES[name]}
-        return dict(wanted)
+    def switch(self, details: Mapping[str, Any]) -> Record | None:
+        """Set the switch ``name`` to ``value``; None when it is none of ours."""
+        name = str(details.get("name"))
+        if name not in SWITCHES:
+            return None
+        self.table("switches")[name] = {"value": details["value"]}
+        return {"what": "switch", "name": name, "value": details["value"]}
 
     def play_own(self, kind: str, request: Request) -> Response:
         """Play one of this cloud's own faults."""

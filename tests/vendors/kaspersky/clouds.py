@@ -57,6 +57,10 @@ def happen(emulator: CloudEmulator, what: str, **details: Any) -> dict[str, Any]
     return told
 
 
+def switch(emulator: CloudEmulator, name: str, value: object) -> None:
+    happen(emulator, "switch", name=name, value=value)
+
+
 def calls(emulator: CloudEmulator, ending: str) -> int:
     """Return how many requests were seen whose path ends so."""
     return sum(seen["path"].endswith(ending) for seen in emulator.requests)

@@ -112,7 +112,7 @@ def test_what_is_not_what_it_says_is_an_answer_error(wire: object) -> None:
 
 def test_an_error_names_the_place_but_nothing_of_the_remotes() -> None:
     wire = {"rows": [{"type": "params", "value": {"KLHST": None, "<script>": 1}}]}
-    with pytest.raises(AnswerError, match=r"answer\.rows\[\]\.KLHST"):
+    with pytest.raises(AnswerError, match=r"answer\.rows\.0\.KLHST"):
         unpack(wire, WHO)
     with pytest.raises(AnswerError) as caught:
         unpack({"<script>": None}, WHO)

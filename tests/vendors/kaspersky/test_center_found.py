@@ -11,18 +11,20 @@ from plugin.domain.errors import AnswerError, TransientError
 from plugin.vendors.kaspersky import center_searches as searches
 from plugin.vendors.kaspersky.center import SecurityCenter
 from plugin.vendors.kaspersky.center_found import ACCESSOR, EVENTS, KEYS, Found, restarted
-from plugin.vendors.kaspersky.center_session import MAIN, SessionLostError, Sessions
+from plugin.vendors.kaspersky.center_session import MAIN, Server, SessionLostError, Sessions
 from plugin.vendors.kaspersky.center_wire_keys import KeyWire
 from plugin.vendors.kaspersky.emulator_center import SecurityCenterEmulator
 from tests.rig import EPOCH, small_world
 
 Switch = Callable[..., None]
-ALL = sum(len(client.machines) for client in small_world().clients)
+CLIENT = small_world().clients[0]
+ALL = len(CLIENT.machines)
+HOME = Server(CLIENT.name)
 
 
 @pytest.mark.parametrize("size", [1, 7, ALL - 1, ALL, ALL + 1])
 def test_hosts_are_read_in_parts_of_any_size(sessions: Sessions, size: int) -> None:
-    with Found(sessions, MAIN, ACCESSOR, searches.hosts()) as found:
+    with Found(sessions, HOME, ACCESSOR, searches.hosts()) as found:
         assert found.count == ALL
         parts = list(found.parts(size))
     assert sum(len(rows) for rows, _ in parts) == ALL
@@ -49,14 +51,14 @@ def test_keys_are_read_by_their_number_not_by_the_word_eof(sessions: Sessions, s
 
 
 def test_nothing_found_is_one_empty_part(sessions: Sessions) -> None:
-    with Found(sessions, MAIN, ACCESSOR, searches.hosts(group=1)) as found:
+    with Found(sessions, HOME, ACCESSOR, searches.hosts(group=1)) as found:
         assert list(found.parts(10)) == [([], True)]
 
 
 def test_a_set_is_released_when_the_reader_fails(
     emulator: SecurityCenterEmulator, sessions: Sessions
 ) -> None:
-    with suppress(ZeroDivisionError), Found(sessions, MAIN, ACCESSOR, searches.hosts()) as found:
+    with suppress(ZeroDivisionError), Found(sessions, HOME, ACCESSOR, searches.hosts()) as found:
         len(found.part(0, 1)) / 0
     assert emulator.open_sets() == []
 
@@ -66,7 +68,7 @@ def test_a_set_whose_size_is_not_told_is_released(
 ) -> None:
     emulator.add_fault("error-in-200", times=9, path="GetItemsCount")
     with pytest.raises(TransientError):
-        Found(sessions, MAIN, ACCESSOR, searches.hosts())
+        Found(sessions, HOME, ACCESSOR, searches.hosts())
     assert emulator.open_sets() == []
 
 
@@ -74,7 +76,7 @@ def test_a_release_that_fails_is_no_matter(
     emulator: SecurityCenterEmulator, sessions: Sessions
 ) -> None:
     emulator.add_fault("500", times=9, path="Release")
-    with Found(sessions, MAIN, ACCESSOR, searches.hosts()) as found:
+    with Found(sessions, HOME, ACCESSOR, searches.hosts()) as found:
         found.part(0, 1)
     emulator.clock.move(emulator.clock() + timedelta(seconds=searches.LIFETIME + 1))
 
@@ -163,7 +165,7 @@ def test_a_part_of_an_odd_shape_is_an_answer_error(part: object) -> None:
     lying: Any = Lying(part)
     with (
         pytest.raises(AnswerError),
-        Found(lying, MAIN, ACCESSOR, searches.hosts()) as found,
+        Found(lying, HOME, ACCESSOR, searches.hosts()) as found,
     ):
         list(found.parts(10))
 
@@ -172,4 +174,4 @@ def test_a_part_of_an_odd_shape_is_an_answer_error(part: object) -> None:
 def test_a_search_of_an_odd_shape_is_an_answer_error(count: object, handle: object) -> None:
     lying: Any = Lying({}, count, handle)
     with pytest.raises(AnswerError):
-        Found(lying, MAIN, ACCESSOR, searches.hosts())
+        Found(lying, HOME, ACCESSOR, searches.hosts())

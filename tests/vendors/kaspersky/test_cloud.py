@@ -41,6 +41,7 @@ from tests.vendors.kaspersky.clouds import (
     filled,
     happen,
     join,
+    switch,
 )
 
 
@@ -510,7 +511,7 @@ def test_an_action_whose_answer_was_lost_is_started_once(
 def test_an_action_can_fail(
     emulator: CloudEmulator, adapter: KasperskyCloud, workspace: str
 ) -> None:
-    happen(emulator, "switch", task_fails=True)
+    switch(emulator, "task_fails", True)
     reference = adapter.start(ActionKind.SCAN, ActionTarget(workspace))
     emulator.clock.offset += timedelta(seconds=20)
     assert adapter.progress(reference).state is ActionState.FAILED

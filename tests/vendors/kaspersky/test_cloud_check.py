@@ -8,7 +8,7 @@ from plugin.domain.errors import EdgeError, RefusedError
 from plugin.vendors.kaspersky.cloud import KasperskyCloud, KasperskyHub
 from plugin.vendors.kaspersky.emulator_cloud import CloudEmulator, HubEmulator
 from tests.rig import link_to
-from tests.vendors.kaspersky.clouds import cloud, filled, happen, join
+from tests.vendors.kaspersky.clouds import cloud, filled, join, switch
 
 
 @pytest.fixture
@@ -61,8 +61,8 @@ def test_every_refusal_has_a_cause_and_a_cure(
     cause: str,
     cure: str,
 ) -> None:
-    if switches:
-        happen(emulator, "switch", **switches)
+    for switch_name, value in switches.items():
+        switch(emulator, switch_name, value)
     adapter = cloud(emulator, **settings)
     name, error = first_failure(adapter)
     advice = adapter.advice(name, error)
@@ -98,7 +98,7 @@ def test_an_account_of_the_other_product_is_told_apart() -> None:
 
 
 def test_an_account_that_sees_nothing_is_a_warning(emulator: CloudEmulator) -> None:
-    happen(emulator, "switch", nothing_visible=True)
+    switch(emulator, "nothing_visible", True)
     seen = dict(climb(cloud(emulator).rungs()))
     assert seen["Workspaces"] == f"{WARNING}this account administers no workspace."
     assert seen["Devices"].startswith(WARNING)
@@ -110,7 +110,7 @@ def test_workspaces_without_a_device_are_a_warning() -> None:
 
 
 def test_a_wrong_clock_is_a_warning(emulator: CloudEmulator) -> None:
-    happen(emulator, "switch", clock_ahead=690)
+    switch(emulator, "clock_ahead", 690)
     seen = dict(climb(cloud(emulator).rungs()))
     assert seen["Clock"] == f"{WARNING}the server's clock and ours are 11 minutes apart."
 

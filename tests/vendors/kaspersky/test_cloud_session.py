@@ -9,7 +9,7 @@ from plugin.vendors.kaspersky.cloud_session import Tokens
 from plugin.vendors.kaspersky.emulator_cloud import CloudEmulator
 from plugin.vendors.kaspersky.emulator_cloud_facts import ACCESS_LIFE, PASSWORD, REFRESH_LIFE
 from tests.rig import link_to
-from tests.vendors.kaspersky.clouds import LyingCloud, calls, cloud, filled, happen
+from tests.vendors.kaspersky.clouds import LyingCloud, calls, cloud, filled, switch
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_the_second_step_can_be_asked_for_in_the_middle(emulator: CloudEmulator)
 def test_a_refresh_refused_for_another_reason_is_told(emulator: CloudEmulator) -> None:
     adapter = cloud(emulator)
     list(adapter.workspaces())
-    happen(emulator, "switch", two_step=True)
+    switch(emulator, "two_step", True)
     emulator.clock.offset += ACCESS_LIFE
     with pytest.raises(RefusedError) as caught:
         list(adapter.workspaces())
@@ -141,7 +141,7 @@ def test_what_goes_wrong_on_the_way_is_one_of_our_errors(
 
 def test_the_time_a_busy_cloud_asks_for_is_kept(emulator: CloudEmulator) -> None:
     adapter = cloud(emulator)
-    happen(emulator, "switch", out_of_order=True)
+    switch(emulator, "out_of_order", True)
     with pytest.raises(TransientError) as caught:
         list(adapter.workspaces())
     assert caught.value.retry_after == 30

@@ -121,9 +121,10 @@ def test_an_idle_session_ends(emulator: SecurityCenterEmulator, caller: Caller) 
 
 
 def test_sessions_are_limited_and_idle_ones_make_room(
-    emulator: SecurityCenterEmulator, caller: Caller
+    emulator: SecurityCenterEmulator, caller: Caller, switch: Switch
 ) -> None:
-    for _ in range(30):
+    switch("most_sessions", 3)
+    for _ in range(3):
         caller.log_in()
     told = caller.post("Session.StartSession", **basic()).get_json()
     assert told["PxgError"]["code"] == 1229
@@ -211,6 +212,19 @@ def test_a_virtual_server_sees_only_its_own(emulator: SecurityCenterEmulator) ->
     stranger = emulator.index.hosts[10 + second.number][0]
     told = caller.call("HostGroup.GetHostInfo", strHostName=stranger, pFields2Return=[])
     assert told["PxgError"]["code"] == 1186
+
+
+def test_the_main_server_has_no_hosts_of_its_own(caller: Caller) -> None:
+    search = {"wstrFilter": "", "vecFieldsToReturn": [], "lMaxLifeTime": 60}
+    own = {"pParams": {"KLGRP_FIND_FROM_CUR_VS_ONLY": True}}
+    caller.log_in()
+    for name, count in (("FindHosts", 24), ("FindGroups", 15)):
+        told = caller.call(f"HostGroup.{name}", **search)
+        assert told["PxgRetVal"] == count
+        caller.call("ChunkAccessor.Release", strAccessor=told["strAccessor"])
+        told = caller.call(f"HostGroup.{name}", **search, **own)
+        assert told["PxgRetVal"] == 0
+        caller.call("ChunkAccessor.Release", strAccessor=told["strAccessor"])
 
 
 def test_statistics_leave_out_silent_agents_when_asked(

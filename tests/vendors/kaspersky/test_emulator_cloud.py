@@ -10,7 +10,7 @@ from plugin.vendors.kaspersky.emulator_cloud import CloudEmulator, HubEmulator
 from plugin.vendors.kaspersky.emulator_cloud_facts import EVENT_TYPES, USER, token_of
 from plugin.vendors.kaspersky.emulator_cloud_gate import CONTRACT
 from tests.rig import small_world
-from tests.vendors.kaspersky.clouds import ANNA, LONG_AGO, Caller, cloud, filled, happen
+from tests.vendors.kaspersky.clouds import ANNA, LONG_AGO, Caller, cloud, filled, happen, switch
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_somebody_elses_tenant_is_not_found(emulator: CloudEmulator) -> None:
 
 def test_a_plain_user_gets_nowhere(emulator: CloudEmulator, caller: Caller) -> None:
     tenant = next(iter(emulator.estates["production"].table("tenants")))
-    happen(emulator, "switch", not_administrator=True)
+    switch(emulator, "not_administrator", True)
     for path in ("/v1/tenants", f"/v1/tenants/{tenant}/devices"):
         status, answer = caller.call("GET", path)
         assert (status, answer["error"]["code"]) == (403, "not-administrator")
@@ -166,7 +166,6 @@ def test_a_status_can_be_set_and_cleared(emulator: CloudEmulator) -> None:
         ("device-status", {"workspace": "nowhere"}),
         ("seat-change", {"mailboxes": True}),
         ("administrator-removed", {}),
-        ("switch", {"warp": True}),
     ],
 )
 def test_what_cannot_happen_is_a_key_error(
@@ -178,6 +177,7 @@ def test_what_cannot_happen_is_a_key_error(
 
 def test_words_of_others_are_none_of_ours(emulator: CloudEmulator) -> None:
     assert emulator.occur(Happening("ticket-closed", {})) is None
+    assert emulator.occur(Happening("switch", {"name": "warp", "value": True})) is None
 
 
 def test_a_device_that_is_added_can_be_without_protection(emulator: CloudEmulator) -> None:

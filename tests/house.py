@@ -66,7 +66,7 @@ class House:
             self.runtime,
             "tester",
             kind,
-            name or f"Test {kind}",
+            name or f"Test {kind}".replace("_", " "),
             emulator.connection_settings(),
             origin_override=emulator.origin,
         )

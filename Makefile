@@ -1,9 +1,11 @@
 # Every target is one command you could type yourself. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench format lock browser assets clean
+.PHONY: help run test check bench soak format lock browser assets clean
 
 export MAKE_GOAL := $(firstword $(MAKECMDGOALS))
 export PYTHON
+# Without byte code on disk every process would compile all it imports again: ten seconds each.
+unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 
 help: ## this list
@@ -33,6 +35,9 @@ check: .venv/.dev ## format, lint, types, import contracts, quick tests
 
 bench: .venv/.dev ## the performance bars, ours beside a baseline (ARGS: names of programs)
 	@$(BIN)/python -m bench $(ARGS)
+
+soak: .venv/.dev ## long runs with faults: real processes, killed at random (ARGS: names of programs)
+	@$(BIN)/python -m soak $(ARGS)
 
 format: .venv/.dev ## format the code and mend what ruff can mend
 	$(BIN)/ruff format .

@@ -14,7 +14,7 @@ from plugin.domain.errors import RuleError
 from plugin.edge.addresses import AddressGuard
 from plugin.edge.circuit import Circuit
 from plugin.edge.http import Http, Timeouts
-from plugin.edge.link import Classify, Link
+from plugin.edge.link import Classify, Link, stand_in
 from plugin.edge.pace import Pace
 from plugin.settings import EffectiveEnvironment, Environment, Settings
 from plugin.store.base import db
@@ -115,11 +115,16 @@ class Runtime:
             http=self._door(connection, settings),
             settings=_with_defaults(kind, settings),
             now=self.now,
-            addresses=self.settings.addresses_of(connection.kind, environment),
+            addresses=self._addresses(connection, environment),
             environment=environment.value,
         )
         maker = cast(Callable[[Link], Adapter], kind)
         return maker(link)
+
+    def _addresses(self, connection: Connection, environment: Environment) -> Mapping[str, str]:
+        """Return the vendor's servers; the sandbox's own connections lack none."""
+        known = self.settings.addresses_of(connection.kind, environment)
+        return stand_in(known, environment.value) if connection.origin_override else known
 
     def circuit(self, connection: Connection) -> Circuit:
         """Return this process's circuit breaker of a connection."""
@@ -149,7 +154,8 @@ class Runtime:
         pace, circuit = self._limits(connection)
         limits = self.settings.limits.http
         certificate = _certificate(self.adapter_class(connection.kind), settings)
-        override = connection.origin_override
+        # Read now: an adapter opens doors long after this session has closed.
+        override, allow_private = connection.origin_override, connection.allow_private
 
         def open_http(base: str, *, who: str, classify: Classify | None = None) -> Http:
             host = urlsplit(base).hostname or ""
@@ -157,7 +163,7 @@ class Runtime:
                 base,
                 who=who,
                 classify=classify,
-                guard=AddressGuard(allow_private=[host] if connection.allow_private else []),
+                guard=AddressGuard(allow_private=[host] if allow_private else []),
                 pace=pace,
                 circuit=circuit,
                 timeouts=Timeouts(limits.connect_timeout, limits.read_timeout),

@@ -46,6 +46,8 @@ class Child:
         status = self.process.poll()
         if status is None:
             return
+        # What it leaves behind (a server's workers) would hold its port and its memory.
+        self._signal(signal.SIGKILL)
         self.deaths = 1 if now - self.started > 60 else self.deaths + 1
         pause = min(LONGEST_PAUSE, 0.2 * 2**self.deaths)
         _say(f"{self.name} ended (status {status}); it is started again in {pause:.1f} s")

@@ -14,6 +14,7 @@ from soak.installation import Installation, running
 
 KILLS = 20
 DETECTIONS_BETWEEN = 3
+NAMES = {"granian": "web", "plugin.cli worker": "worker", "plugin.cli sandbox": "sandbox"}
 
 
 def run() -> list[Row]:
@@ -45,7 +46,7 @@ def _kill_one(installation: Installation, dice: random.Random) -> str:
     with contextlib.suppress(psutil.NoSuchProcess):
         words = " ".join(victim.cmdline())
         victim.kill()
-        return next((each for each in ("sandbox", "worker", "granian") if each in words), "other")
+        return next((name for sign, name in NAMES.items() if sign in words), "other")
     return "none"
 
 

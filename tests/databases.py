@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -34,7 +35,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield fresh_sqlite(tmp_path)
     else:
-        yield from _fresh_postgresql()
+        with borrowed_postgresql() as url:
+            yield url
 
 
 @pytest.fixture
@@ -46,7 +48,8 @@ def sqlite(tmp_path: Path) -> str:
 @pytest.fixture
 def postgresql() -> Iterator[str]:
     """Give the address of a fresh PostgreSQL database with all tables."""
-    yield from _fresh_postgresql()
+    with borrowed_postgresql() as url:
+        yield url
 
 
 def bare_app(url: str) -> Flask:
@@ -65,7 +68,7 @@ def fresh_sqlite(folder: Path) -> str:
 
 def empty_postgresql() -> str:
     """Make a database without tables and return its address."""
-    server = postgresql_server()
+    server = postgresql_server(durable=False)
     name = f"test_{next(_numbers)}"
     server.execute(f"CREATE DATABASE {name}")
     return server.url(name)
@@ -89,9 +92,14 @@ def _sqlite_template() -> Path:
     return path
 
 
-def _fresh_postgresql() -> Iterator[str]:
-    server = postgresql_server()
-    template = _postgresql_template()
+@contextmanager
+def borrowed_postgresql(*, durable: bool = False) -> Iterator[str]:
+    """Copy the template and give the address; the copy is dropped at the end.
+
+    ``durable`` is for measurements: the server syncs to disk as a real one does.
+    """
+    server = postgresql_server(durable=durable)
+    template = _postgresql_template(durable=durable)
     name = f"test_{next(_numbers)}"
     server.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     yield server.url(name)
@@ -99,8 +107,8 @@ def _fresh_postgresql() -> Iterator[str]:
 
 
 @cache
-def _postgresql_template() -> str:
-    server = postgresql_server()
+def _postgresql_template(*, durable: bool) -> str:
+    server = postgresql_server(durable=durable)
     server.execute("CREATE DATABASE template_bridgehead")
     make_tables(bare_app(server.url("template_bridgehead")))
     return "template_bridgehead"
@@ -139,7 +147,7 @@ class Server:
 
 
 @cache
-def postgresql_server(durable: bool = False) -> Server:
+def postgresql_server(*, durable: bool) -> Server:
     """Start the server of this test process; it ends with the process."""
     folder = Path(tempfile.mkdtemp(prefix="bridgehead-pg-", dir="/tmp"))
     server = Server(_binaries(folder), folder)

@@ -9,7 +9,7 @@ from plugin.edge.addresses import AddressGuard
 from plugin.edge.emulator import Emulator
 from plugin.edge.http import Http, Timeouts
 from plugin.edge.inprocess import InProcess
-from plugin.edge.link import Classify, Link
+from plugin.edge.link import Classify, Link, stand_in
 from plugin.edge.world import World, make_world
 
 Kind = TypeVar("Kind", bound=Adapter)
@@ -27,10 +27,14 @@ def link_to(
     settings: Mapping[str, str] | None = None,
     *,
     addresses: Mapping[str, str] | None = None,
+    environment: str = "production",
     now: Callable[[], datetime] | None = None,
     read_timeout: float = 2.0,
 ) -> Link:
-    """Return a link whose door leads to ``emulator``, with its own settings unless given."""
+    """Return a link whose door leads to ``emulator``, with its own settings unless given.
+
+    An empty address becomes a made-up one, as for the sandbox's own connections.
+    """
     emulator.origin = emulator.origin or ORIGIN
 
     def open_http(base: str, *, who: str, classify: Classify | None = None) -> Http:
@@ -49,5 +53,6 @@ def link_to(
         http=open_http,
         settings=dict(settings if settings is not None else emulator.connection_settings()),
         now=now or (lambda: datetime.now(UTC)),
-        addresses=dict(addresses or {}),
+        addresses=stand_in(addresses or {}, environment),
+        environment=environment,
     )

@@ -6,6 +6,7 @@ says nothing does not start.
 
 import hmac
 import secrets
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -25,6 +26,8 @@ View = TypeVar("View", bound=Callable[..., Any])
 COOKIE = "__Host-bridgehead"
 LOOPBACK_COOKIE = "bridgehead"
 """Browsers take a ``__Host-`` cookie over https only; plain http is served on loopback alone."""
+
+FRAMES_FRESH = 5.0
 
 FORM_TOKEN = "csrf_token"  # noqa: S105 - the name of a form field
 CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -236,7 +239,18 @@ def end_cookie(response: BaseResponse) -> None:
 
 
 def frame_origins() -> list[str]:
-    """Return the origins of the hosts whose screens may hold our pages."""
+    """Return the origins of the hosts whose screens may hold our pages.
+
+    Every page names them, so they are remembered for a few seconds.
+    """
+    known: tuple[float, list[str]] = current_app.extensions.get("bridgehead.frames", (0.0, []))
+    if time.monotonic() > known[0]:
+        known = (time.monotonic() + FRAMES_FRESH, _read_frame_origins())
+        current_app.extensions["bridgehead.frames"] = known
+    return known[1]
+
+
+def _read_frame_origins() -> list[str]:
     origins = []
     for connection in db.session.scalars(
         select(Connection).where(Connection.side == Side.HOST, Connection.deleted_at.is_(None))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 from typing import ClassVar
 
 from plugin.domain.errors import EdgeError, RuleError
@@ -32,6 +33,7 @@ from plugin.domain.model import (
     ExtraField,
     Group,
     HostEvent,
+    KeptIntegration,
     Licence,
     Member,
     MemberClaim,
@@ -169,6 +171,8 @@ class Vendor(Adapter):
     """A security back end: it has workspaces with devices in them."""
 
     scope: ClassVar[Scope]
+    conditions: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """What a person reads for the stable words in ``Device.conditions``, for rules and tickets."""
 
     @abstractmethod
     def workspaces(self) -> Iterator[Workspace]:
@@ -180,7 +184,8 @@ class Vendor(Adapter):
 
         ``cursor`` None asks for a full listing (its last page says ``complete``); a stored cursor
         asks for changes where the vendor offers them. ``workspace_id`` is empty when the adapter's
-        scope is CONNECTION, and every row names its own workspace.
+        scope is CONNECTION, and every row names its own workspace. A cursor too old for the
+        vendor gives a full listing whose pages are not ``complete``.
         """
 
 
@@ -245,19 +250,39 @@ class ManagesAdministrators(ABC):
 
     @abstractmethod
     def grant(self, integration_id: str, administrators: tuple[Administrator, ...]) -> None:
-        """Let these users manage the integration and its workspaces (harmless when they may)."""
+        """Let these users manage the integration and its workspaces (harmless when they may).
+
+        RuleError on the field ``administrators`` when one of them is not registered.
+        """
 
     @abstractmethod
     def revoke(self, integration_id: str, administrators: tuple[Administrator, ...]) -> None:
-        """End these users' rights on the integration and its workspaces."""
+        """End these users' rights on the integration and its workspaces.
+
+        RuleError on the field ``administrators`` when nobody would be left.
+        """
 
 
 class KeepsIntegrations(ABC):
-    """Keeps a record of the integration itself and gives it an id (Kaspersky's cloud)."""
+    """Keeps a record of the integration itself and gives it an id (Kaspersky's cloud).
+
+    A workspace belongs to at most one integration per platform; a RuleError on the field
+    ``workspaces`` names the integration that has it.
+    """
 
     @abstractmethod
-    def create_integration(self, name: str, workspaces: tuple[str, ...]) -> str:
-        """Register an integration and return the vendor's integration ID."""
+    def integration(self, integration_id: str) -> KeptIntegration:
+        """Return the vendor's record as it is now; MissingError when there is none."""
+
+    @abstractmethod
+    def create_integration(
+        self, platform: str, name: str, workspaces: tuple[str, ...], reference: str
+    ) -> str:
+        """Register an integration and return the vendor's integration ID.
+
+        ``platform`` is the kind of the host; ``reference`` is ours and makes a second call for
+        the same integration harmless.
+        """
 
     @abstractmethod
     def update_integration(
@@ -267,7 +292,10 @@ class KeepsIntegrations(ABC):
 
     @abstractmethod
     def delete_integration(self, integration_id: str) -> None:
-        """Unbind the workspaces and remove the record; workspaces and administrators remain."""
+        """Unbind the workspaces and remove the record (harmless when it is gone).
+
+        Workspaces remain, administrators keep them, and the vendor tells every administrator.
+        """
 
 
 class ResolvesDetections(ABC):
@@ -509,6 +537,10 @@ class OffersScripts(ABC):
 
 class PlacesPages(ABC):
     """Shows pages of ours inside its own screens."""
+
+    removes_pages: ClassVar[bool] = True
+    """False where the host has no call that removes one: ``remove_placement`` then raises a
+    RuleError that tells a person where to do it, as long as the page is there."""
 
     @abstractmethod
     def placements(self, url: str) -> Iterator[Placement]:

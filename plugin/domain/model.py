@@ -106,12 +106,14 @@ class Page(Generic[Row]):
     """One page of a walk: its rows and where to go on; ``complete`` ends a full walk.
 
     A page of a full listing (no cursor given) that ends with ``complete`` true lets the caller
-    treat rows it did not see as gone; a delta page never does.
+    treat rows it did not see as gone; a delta page never does. A delta page says in ``gone`` which
+    ids the remote has removed, where it tells.
     """
 
     rows: tuple[Row, ...]
     next_cursor: str | None = None
     complete: bool = False
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +240,17 @@ class Administrator:
 
     email: str
     alias: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptIntegration:
+    """An integration as the vendor keeps it; ``platform`` is the kind of the host it is for."""
+
+    id: str
+    platform: str
+    name: str
+    workspaces: tuple[str, ...] = ()
+    administrators: tuple[Administrator, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

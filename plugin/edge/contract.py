@@ -70,14 +70,23 @@ class Contract:
 
     def operation(self, method: str, path: str) -> Operation | None:
         """Return the operation for a request, or None when the contract has none."""
-        for operation in self.operations:
+        for operation in self._by_depth.get(path.count("/"), ()):
             if operation.method == method and operation.pattern.fullmatch(path):
                 return operation
         return None
 
     def knows_path(self, path: str) -> bool:
         """Tell whether any method is described for ``path``."""
-        return any(operation.pattern.fullmatch(path) for operation in self.operations)
+        candidates = self._by_depth.get(path.count("/"), ())
+        return any(operation.pattern.fullmatch(path) for operation in candidates)
+
+    @cached_property
+    def _by_depth(self) -> dict[int, list[Operation]]:
+        """Operations by their number of slashes: no parameter holds one."""
+        found: dict[int, list[Operation]] = {}
+        for operation in self.operations:
+            found.setdefault(operation.template.count("/"), []).append(operation)
+        return found
 
     def judge_request(
         self,

@@ -33,3 +33,17 @@ class Link:
     now: Callable[[], datetime]
     addresses: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     environment: str = "production"
+
+
+def stand_in(addresses: Mapping[str, str], environment: str) -> Mapping[str, str]:
+    """Return a vendor's addresses for a connection whose door leads to an emulator.
+
+    Where no address is known stands a name that is nobody's (RFC 6761) and says the environment,
+    because the real servers of another environment have other names too. The adapter learns
+    nothing of it, and one emulator can keep the environments apart by the Host header.
+
+    >>> dict(stand_in({"api": ""}, "beta"))
+    {'api': 'https://beta.sandbox.invalid'}
+    """
+    nobody = f"https://{environment}.sandbox.invalid"
+    return MappingProxyType({name: address or nobody for name, address in addresses.items()})

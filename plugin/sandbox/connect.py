@@ -1,5 +1,7 @@
 """Connects this installation to the sandbox as an administrator would: a ready-made MSP."""
 
+from contextlib import suppress
+
 from sqlalchemy import select
 
 from plugin.domain.errors import RuleError
@@ -62,29 +64,29 @@ def _fetch_lists(runtime: Runtime, host: Connection, vendor: Connection) -> None
 
 
 def _map_by_name(runtime: Runtime, integration: Integration) -> None:
-    companies = {
-        name.casefold(): company_id
-        for name, company_id in db.session.execute(
-            select(CompanyRow.name, CompanyRow.company_id).where(
-                CompanyRow.host_id == integration.host_id
-            )
+    """Map every client; the made-up MSP's names differ by a legal form or an ending at most."""
+    companies = db.session.execute(
+        select(CompanyRow.name, CompanyRow.company_id).where(
+            CompanyRow.host_id == integration.host_id
         )
-    }
-    workspaces = db.session.execute(
+    ).all()
+    rows = db.session.execute(
         select(WorkspaceRow.workspace_id, WorkspaceRow.name).where(
             WorkspaceRow.vendor_id == integration.vendor_id
         )
-    )
-    rows = workspaces.all()
+    ).all()
     for workspace_id, name in rows:
-        company_id = companies.get(name.casefold())
-        if company_id is None:
-            continue
-        try:
-            mapping.map_company(runtime, SYSTEM, integration, workspace_id, company_id)
-        except RuleError:
-            continue  # two clients of one name: left for a person, as in life
+        alike = [each for each in companies if _same_client(name, each.name)]
+        if len(alike) != 1:
+            continue  # left for a person, as in life
+        with suppress(RuleError):
+            mapping.map_company(runtime, SYSTEM, integration, workspace_id, alike[0].company_id)
     integrations.choose_workspaces(runtime, SYSTEM, integration, [each for each, _ in rows])
+
+
+def _same_client(workspace: str, company: str) -> bool:
+    longer, shorter = sorted((workspace.casefold(), company.casefold()), key=len, reverse=True)
+    return longer == shorter or longer.startswith(f"{shorter} ")
 
 
 def _switch_on(runtime: Runtime, integration: Integration) -> None:

@@ -69,6 +69,8 @@ class Clerk(Generic[Wish, Answer]):
 
     def _serve_one_round(self, waiting: Sequence[tuple[Wish, Future[Answer]]]) -> None:
         living = [each for each in waiting if each[1].set_running_or_notify_cancel()]
+        if not living:
+            return
         try:
             answers = self._work([wish for wish, _ in living])
         except BaseException as error:

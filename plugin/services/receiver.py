@@ -8,12 +8,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, cast
 
 from flask import Flask
 from sqlalchemy import Table, select
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningInsert
 
 from plugin.domain.errors import BusyError, PluginError
 from plugin.runtime import Runtime
@@ -21,7 +23,7 @@ from plugin.services.clerk import Clerk
 from plugin.store import queue
 from plugin.store.base import db, writing
 from plugin.store.integrations import Connection
-from plugin.store.upsert import insert_into
+from plugin.store.upsert import dialect_of, insert_for
 from plugin.store.work import Delivery
 
 JOB_KIND = "delivery"
@@ -169,27 +171,26 @@ def _row(call: Incoming) -> dict[str, Any]:
     }
 
 
+@cache
+def _upsert(dialect: str) -> ReturningInsert[Any]:
+    """Return the statement that stores a call, or counts it when it is already waiting."""
+    statement = insert_for(dialect, _deliveries)
+    columns = _deliveries.c
+    return statement.on_conflict_do_update(
+        index_elements=["connection_id", "waiting_digest"],
+        set_={"repeats": columns.repeats + statement.excluded.repeats + 1},
+    ).returning(columns.id, columns.connection_id, columns.digest, columns.repeats)
+
+
 def _insert(
     session: Session, rows: list[dict[str, Any]]
 ) -> dict[tuple[int, str], tuple[int, bool]]:
     """Insert calls; returns the id of each and whether the same call was already waiting."""
-    statement = insert_into(session, _deliveries)
-    columns = _deliveries.c
     added = {(row["connection_id"], row["digest"]): row["repeats"] for row in rows}
-    found = session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["connection_id", "waiting_digest"],
-            set_={"repeats": columns.repeats + statement.excluded.repeats + 1},
-        ).returning(columns.id, columns.connection_id, columns.digest, columns.repeats),
-        rows,
-    )
-    return {
-        (each.connection_id, each.digest): (
-            each.id,
-            each.repeats > added[each.connection_id, each.digest],
-        )
-        for each in found
-    }
+    found: dict[tuple[int, str], tuple[int, bool]] = {}
+    for number, owner, digest, repeats in session.execute(_upsert(dialect_of(session)), rows):
+        found[owner, digest] = (number, repeats > added[owner, digest])
+    return found
 
 
 def _enqueue(session: Session, new: dict[tuple[int, str], int], now: datetime) -> None:

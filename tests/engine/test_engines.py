@@ -1,8 +1,5 @@
 """What every engine promises, on both databases."""
 
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +12,8 @@ from plugin.engine.cron import cron_of
 from plugin.store.base import db
 from plugin.store.work import Job
 from tests.engine.stage import LEASE, Stage
+from tests.engine.worker import run_worker
+from tests.processes import start
 
 
 @pytest.fixture
@@ -134,13 +133,13 @@ def test_a_killed_workers_job_is_taken_over_after_its_lease(stage: Stage) -> Non
     stage.wish("b", "2")
     with stage.app.app_context():
         url = db.engine.url.render_as_string(hide_password=False)
-    victim = subprocess.Popen([sys.executable, "-m", "tests.engine.worker", url, stage.path])
+    victim = start(run_worker, url, str(stage.path))
     try:
         stage.wait_for(1, "try 1 of 1", seconds=30)
         stage.wait_for(1, "did 2")
     finally:
-        victim.send_signal(signal.SIGKILL)
-        victim.wait()
+        victim.kill()
+        victim.join()
     with stage.running():
         assert stage.wait_for(1, "try 2 of 1", seconds=30) < LEASE + 5
         for _ in range(100):  # the other lane's outcome may have died with the worker as well
@@ -155,10 +154,11 @@ def test_a_worker_that_is_asked_to_end_ends_well(stage: Stage) -> None:
     stage.wish("a", "1", "2", kind="slow")
     with stage.app.app_context():
         url = db.engine.url.render_as_string(hide_password=False)
-    worker = subprocess.Popen([sys.executable, "-m", "tests.engine.worker", url, stage.path])
+    worker = start(run_worker, url, str(stage.path))
     stage.wait_for(2, "end", seconds=30)
-    worker.send_signal(signal.SIGTERM)
-    assert worker.wait(10) == 0
+    worker.terminate()
+    worker.join(10)
+    assert worker.exitcode == 0
     assert jobs_left(stage) == 0
 
 

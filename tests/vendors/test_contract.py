@@ -3,6 +3,8 @@ from plugin.edge.discovery import find_adapters
 from tests.contracts.vendor import COVERED, vendor_contract
 
 TestEsetProtect = vendor_contract("eset_protect")
+TestKasperskyCloud = vendor_contract("kaspersky_cloud")
+TestKasperskyHub = vendor_contract("kaspersky_hub")
 TestKasperskySecurityCenter = vendor_contract("kaspersky_ksc")
 
 

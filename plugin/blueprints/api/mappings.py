@@ -6,7 +6,7 @@ from flask import abort
 from flask.views import MethodView
 from marshmallow import fields
 
-from plugin.blueprints.api.doors import Door, named, page_of
+from plugin.blueprints.api.doors import Door, known, named, page_of
 from plugin.blueprints.api.seen import WorkspaceNameSchema
 from plugin.blueprints.api.values import (
     Answer,
@@ -79,7 +79,7 @@ class Mappings(MethodView):
     )
     def get(self, ask: Ask) -> Listing[MappingLine]:
         """List an integration's workspaces with their companies."""
-        integration = integrations.get(ask.number("integration") or 0)
+        integration = known(integrations.get, ask.number("integration") or 0)
         table, bound = lists.mappings(integration, ask)
         return page_of(table, bound)
 

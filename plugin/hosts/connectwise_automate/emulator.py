@@ -38,6 +38,7 @@ from plugin.hosts.connectwise_automate.emulator_world import (
 )
 
 Told = dict[str, Any]
+NOBODY = ""
 
 
 class StrangerError(LookupError):
@@ -58,7 +59,7 @@ class AutomateEmulator(SignInPart, FieldsPart, GroupsPart, CommandsPart, Scripts
     def connection_settings(self) -> dict[str, str]:
         """Return what an administrator types in to connect."""
         return {
-            "server": self.origin,
+            "server": self.origin or "automate.example",
             "user": USER,
             "password": PASSWORD,
             "client_id": CLIENT_ID,
@@ -118,14 +119,26 @@ class AutomateEmulator(SignInPart, FieldsPart, GroupsPart, CommandsPart, Scripts
 
     def _role(self, details: Mapping[str, Any], *, gained: bool) -> Told:
         """Detection finds or loses a role; ``by: hand`` is a person at the Control Center."""
-        computer = self._computer_named(details)
         names = {name.lower(): number for number, name in ROLES.items()}
         role = names[str(details.get("role", ROLES["1"])).lower()]
+        usual = self._without_role() if gained else self._only_with(role)
+        computer = self._named(self.table("computers"), details.get("computer"), usual=usual)
         if details.get("by") == "hand":
             self.set_role(computer, role, BY_HAND if gained else TAKEN_OFF, detected=False)
         else:
             self.set_role(computer, role, AS_DETECTED, detected=gained)
         return self._told(computer, role=ROLES[role])
+
+    def _without_role(self) -> str:
+        """Return the first of the MSP's own computers that holds no role."""
+        holders = set().union(*map(self.holders, ROLES))
+        free = (number for number, _ in own_computers(self.shelf) if number not in holders)
+        return next(free, NOBODY)
+
+    def _only_with(self, role: str) -> str:
+        """Return the newest computer that holds this role and no other."""
+        others = set().union(*(self.holders(each) for each in ROLES if each != role))
+        return max(self.holders(role) - others, key=int, default=NOBODY)
 
     def _rename(self, details: Mapping[str, Any]) -> Told:
         clients = self.table("clients")
@@ -183,8 +196,7 @@ class AutomateEmulator(SignInPart, FieldsPart, GroupsPart, CommandsPart, Scripts
 
     def _named(self, records: Mapping[str, Any], wanted: object, *, usual: str) -> str:
         """Return the number of the record with this number or name."""
-        if wanted is None:
-            return usual
+        wanted = usual if wanted is None else wanted
         if str(wanted) in records:
             return str(wanted)
         folded = str(wanted).casefold()

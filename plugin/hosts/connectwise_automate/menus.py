@@ -16,6 +16,8 @@ MENU = "computer_menu"
 class MenuPages(PlacesPages):
     """Places pages; mixed into the adapter."""
 
+    removes_pages = False
+
     _api: Api
 
     def screens(self) -> tuple[Choice, ...]:

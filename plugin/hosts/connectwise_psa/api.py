@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from plugin.domain.errors import AnswerError, MissingError, RefusedError, TransientError
+from plugin.domain.errors import (
+    AnswerError,
+    EdgeError,
+    MissingError,
+    RefusedError,
+    TransientError,
+)
 from plugin.edge.http import Answer, Http
 from plugin.edge.link import Link
 from plugin.hosts.connectwise_psa.refusals import NO_ENDPOINT, UNCLEAR, Refusals
@@ -79,6 +85,12 @@ class PsaApi:
             self._door = (http, f"/{codebase}apis/3.0")
         return self._door
 
+    def has_moved(self) -> bool:
+        """Look the code base up again and tell whether it is another one now."""
+        before, self._door = self._codebase, None
+        self.door()
+        return self._codebase != before
+
     def private_door(self, path: str) -> tuple[Http, str]:
         """Return a fresh door to the interface, without our keys, and the whole of ``path``."""
         root = self.door()[1]
@@ -142,12 +154,10 @@ class PsaApi:
             answer = self._page(path, conditions, fields, pageId=last)
             rows = self._list(answer.json())
             yield from rows
-            if answer.headers.get("Link") is None:
-                if len(rows) == LARGEST_PAGE:
-                    yield from self._numbered_rows(path, conditions, fields)
-                return
-            following = _next_page_id(answer.header("Link"))
-            if following is None or not rows:
+            following = _next_page(answer.headers.get("Link"))
+            if following is None and len(rows) == LARGEST_PAGE:
+                yield from self._numbered_rows(path, conditions, fields, rows)
+            if not following or not rows:
                 return
             if following <= last:
                 raise AnswerError(self.who, "pages its lists in a circle", code="paging")
@@ -155,16 +165,16 @@ class PsaApi:
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _numbered_rows(self, path: str, conditions: str, fields: str) -> Iterator[Row]:
-        """Go on from the second page where a list knows no forward-only paging."""
-        page = 2
-        while True:
+    def _numbered_rows(
+        self, path: str, conditions: str, fields: str, first: list[Row]
+    ) -> Iterator[Row]:
+        """Go on by numbered pages where a list knows no others, leaving out the ``first`` rows."""
+        seen, page, more = {str(row["id"]) for row in first}, 1, True
+        while more:
             answer = self._page(path, conditions, fields, page=page, orderBy="id asc")
             rows = self._list(answer.json())
-            yield from rows
-            if len(rows) < LARGEST_PAGE:
-                return
-            page += 1
+            yield from (row for row in rows if str(row["id"]) not in seen)
+            page, more = page + 1, len(rows) == LARGEST_PAGE
 
     def _page(self, path: str, conditions: str, fields: str, **walk: str | int) -> Answer:
         params = _given(
@@ -181,15 +191,9 @@ class PsaApi:
         try:
             return call(*self.door())
         except MissingError as error:
-            if error.code != NO_ENDPOINT or not self._has_moved():
+            if error.code != NO_ENDPOINT or not self.has_moved():
                 raise
         return call(*self.door())
-
-    def _has_moved(self) -> bool:
-        """Look the code base up again and tell whether it is another one now."""
-        before, self._door = self._codebase, None
-        self.door()
-        return self._codebase != before
 
     def _headers(self) -> dict[str, str]:
         return {
@@ -212,7 +216,7 @@ class PsaApi:
     def _written(self, answer: Answer) -> Row:
         try:
             return self._record(answer.json())
-        except AnswerError:
+        except EdgeError:
             text = "took a write, but its answer cannot be read"
         raise TransientError(self.who, text, code=UNCLEAR, status=answer.status)
 
@@ -228,8 +232,14 @@ def _given(params: Mapping[str, str | int]) -> Sequence[tuple[str, str | int]]:
     return [(name, value) for name, value in params.items() if value not in {"", 0}]
 
 
-def _next_page_id(link: str) -> int | None:
-    """Take only the number out of the Link header: its host may be another than ours."""
-    following = _NEXT.search(link)
+def _next_page(link: str | None) -> int | None:
+    """Return the id after which the next page starts, 0 at the end of the list.
+
+    None when the list knows no forward-only paging: then there is no Link header, or one with
+    page numbers. Only the number is taken: the host in a link may be another than ours.
+    """
+    following = _NEXT.search(link or "")
     found = _PAGE_ID.search(following[1]) if following else None
-    return int(found[1]) if found else None
+    if found:
+        return int(found[1])
+    return None if link is None or following else 0

@@ -128,7 +128,7 @@ _BY_CODE: Mapping[str, Advice] = {
         "The site sends us elsewhere, as a proxy or a sign-in page does.",
         "Type the address at which PSA itself answers, without a redirect.",
     ),
-    "not_json": Advice(
+    "web_page": Advice(
         "Something in front of PSA answered with a page.",
         "Look for a proxy or a maintenance page, and check that the site is a PSA.",
     ),

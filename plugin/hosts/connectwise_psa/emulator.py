@@ -4,17 +4,20 @@ It is strict where PSA is strict (clientId, key, role, code base, filters, recor
 where PSA is odd: links on another host, a 200 that changes nothing, a rate-limit body of another
 shape, a signing key that moves. What kind of site it is can be set with the happening ``switch``:
 
-===================  ==========================================================================
-``site``             the address it believes to have, such as ``https://na.myconnectwise.net``
-``codebase``         the current code base, ``v2025_1/``; ``v4_6_release/`` on-premise
-``deny``             what the API member's role lacks: ``["finance", "system:write", "*:write"]``
-``hidden``           lists are empty, as with a role limited to another location
-``member-off``       the API member is inactive
-``custom-fields``    a PATCH without the custom fields of a record that has some is refused
-``key-credentials``  the signing key is given out with credentials only
-``key-as-page``      the signing key comes as text/html
-``next-when-full``   forward-only paging names a next page after every full one
-===================  ==========================================================================
+========================  ====================================================================
+``site``                  the address it believes to have, such as ``https://na.myconnectwise.net``
+``codebase``              the current code base, ``v2025_1/``; ``v4_6_release/`` on-premise
+``deny``                  what the role lacks: ``["finance", "system:write", "*:write"]``
+``hidden``                lists are empty, as with a role limited to another location
+``member-off``            the API member is inactive
+``custom-fields``         a PATCH without the custom fields of a record that has some is refused
+``key-credentials``       the signing key is given out with credentials only
+``key-as-page``           the signing key comes as text/html
+``next-when-full``        forward-only paging names a next page after every full one
+``callbacks-late``        seconds by which deliveries come late
+``callbacks-twice``       every delivery is sent twice
+``callbacks-lose-every``  every so manieth delivery is lost without a word
+========================  ====================================================================
 """
 
 import base64
@@ -39,7 +42,8 @@ from plugin.hosts.connectwise_psa.emulator_pages import HostPages
 from plugin.hosts.connectwise_psa.emulator_records import Records
 from plugin.hosts.connectwise_psa.emulator_shapes import Shapes
 from plugin.hosts.connectwise_psa.emulator_state import state_of
-from plugin.hosts.connectwise_psa.emulator_world import API_MEMBER, Builder
+from plugin.hosts.connectwise_psa.emulator_words import API_MEMBER
+from plugin.hosts.connectwise_psa.emulator_world import Builder
 
 CODEBASE, ALIAS = "v2025_1/", "v4_6_release/"
 COMPANY, PUBLIC_KEY = "bridgehead_msp", "hQ2mB7xSandboxPUB"

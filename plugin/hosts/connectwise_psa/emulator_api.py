@@ -16,6 +16,7 @@ from plugin.hosts.connectwise_psa.emulator_answers import (
     no_record,
     nothing,
 )
+from plugin.hosts.connectwise_psa.emulator_documents import DOCUMENTS, Documents
 from plugin.hosts.connectwise_psa.emulator_lists import Lists, Query
 from plugin.hosts.connectwise_psa.emulator_records import Record, Records, singular
 from plugin.hosts.connectwise_psa.emulator_shapes import VIEWS, Place
@@ -42,6 +43,7 @@ class Api:
         self._records = records
         self._contract = contract
         self.writer = Writer(records, saved)
+        self._documents = Documents(records)
         self.lists = Lists(records, self._show, link_base)
         self.hidden = False
         self._place = lru_cache(maxsize=4096)(records.shapes.place)
@@ -50,6 +52,7 @@ class Api:
             "/service/tickets/{parentId}/attachChildren": self._attach_children,
             "/company/configurations/bulk": self._bulk,
             "/system/bundles": self._bundle,
+            "/system/documents/{id}/download": self._download,
         }
 
     def contract_path(self, path: str) -> str:
@@ -62,7 +65,7 @@ class Api:
     def answer(self, request: Request, path: str, by: str) -> Response:
         """Answer one admitted call by the member ``by``."""
         place = self._place(path)
-        if place is None:
+        if place is None or "{reportName}" in place.template:
             raise no_endpoint()
         if self._contract.operation(request.method, self.contract_path(path)) is None:
             text = f"The requested resource does not support http method '{request.method}'."
@@ -85,6 +88,8 @@ class Api:
         if request.method == "DELETE":
             self.writer.delete(place, by)
             return nothing()
+        if place.collection == DOCUMENTS and request.method == "POST":
+            return self._documents.answer_upload(request, by)
         body = _json_of(request)
         if request.method == "POST":
             kept = self.writer.create(_home(place, body), body, by)
@@ -178,6 +183,9 @@ class Api:
             return {"success": False, "originalIndex": index, "statusCode": status, "error": error}
         status = 201 if method == "POST" else 200
         return {"success": True, "originalIndex": index, "statusCode": status, "data": shown}
+
+    def _download(self, request: Request, place: Place, by: str) -> Response:
+        return self._documents.download(place.record or 0)
 
     def _bundle(self, request: Request, place: Place, by: str) -> Response:
         """Answer several list requests at once (the resource words are those seen in clients)."""

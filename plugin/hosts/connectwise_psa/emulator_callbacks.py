@@ -39,6 +39,13 @@ PAUSES = (timedelta(seconds=2), timedelta(seconds=4))
 SWITCHED_OFF_AFTER = timedelta(days=3)
 KEPT = 500
 _AT_ONCE = 8
+_FORGERIES: dict[str, Record] = {
+    "signature": {},
+    "site": {"FromUrl": "psa.stranger.example"},
+    "company": {"CompanyId": "stranger"},
+    "key": {"Metadata": {"key_url": "https://psa.stranger.example/system/callbackkey/index.rails"}},
+}
+"""What a stranger would change, by the word that asks for it."""
 
 
 class Callbacks:
@@ -75,17 +82,33 @@ class Callbacks:
         ):
             return
         shown = self._records.show(collection, record)
-        queue = self._table("outgoing")
-        queue[str(queue.next_id())] = {
+        row = {
             "callback": entry["id"],
             "type": entry["type"],
             "record": record["id"],
             "action": action,
             "member": by,
             "entity": None if action == "deleted" else json.dumps(shown, ensure_ascii=False),
-            "due": self._now().isoformat(),
+            "due": (self._now() + timedelta(seconds=self._switch("callbacks-late"))).isoformat(),
             "tries": 0,
         }
+        for _ in range(2 if self._switch("callbacks-twice") else 1):
+            self._put(dict(row))
+
+    def _put(self, row: Record) -> None:
+        """Queue a message, or lose every so manieth of them when told so."""
+        queue = self._table("outgoing")
+        number = queue.next_id()
+        queue[str(number)] = row
+        every = self._switch("callbacks-lose-every")
+        if every and number % every == 0:
+            self._finish(str(number), row, "lost", None)
+
+    def forge(self, entry: Record, how: str) -> None:
+        """Queue a call that PSA never made: wrongly signed, or with a key or site elsewhere."""
+        row = {"callback": entry["id"], "type": entry["type"], "record": 1, "action": "updated"}
+        row |= {"member": "stranger", "entity": None, "due": self._now().isoformat(), "tries": 0}
+        self._put({**row, "forged": how})
 
     # -- keys --------------------------------------------------------------------------------
 
@@ -148,9 +171,11 @@ class Callbacks:
             self._finish(number, row, "dropped", None)
             return []
         name = self._table("key")["current"]["id"]
-        body = json.dumps(self._message(row, name), ensure_ascii=False).encode()
+        message = {**self._message(row, name), **_FORGERIES.get(row.get("forged", ""), {})}
+        body = json.dumps(message, ensure_ascii=False).encode()
         url = f"{entry['url']}{row['record']}&action={row['action']}"
-        return [(number, url, body, sign(self._table("keys")[name]["signing_key"], body))]
+        key = "a stranger's" if "forged" in row else self._table("keys")[name]["signing_key"]
+        return [(number, url, body, sign(key, body))]
 
     def _message(self, row: Record, key: str) -> Record:
         instance = self._instance()
@@ -206,6 +231,9 @@ class Callbacks:
             entry.pop("~failing", None)
         if since is not None or failed:
             self._records.save("system/callbacks", entry, "system")
+
+    def _switch(self, name: str) -> int:
+        return int(self._table("switches").get(name, {}).get("value", 0))
 
     def _member(self, identifier: str) -> int | None:
         numbers = self._records.among("system/members", "identifier", identifier)

@@ -1,5 +1,6 @@
 """PSA's own ways to fail, each played once per fault asked for."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -87,6 +88,21 @@ def _truncated(emulator: Psa, request: Request) -> Response:
     return response
 
 
+def _wrong_types(emulator: Psa, request: Request) -> Response:
+    response = emulator.honest(request)
+    response.set_data(json.dumps(_turned(json.loads(response.get_data() or "null"))))
+    return response
+
+
+def _turned(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return a value of another type in the same shape."""
+    if isinstance(value, dict):
+        return {name: _turned(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_turned(each) for each in value]
+    return [value] if isinstance(value, str) else {"value": value}
+
+
 def _refused(code: str, message: str, status: int) -> Player:
     return lambda emulator, request: RefusalError(status, code, message).response()
 
@@ -103,5 +119,6 @@ _PLAYERS: dict[str, Player] = {
     "conflict": _refused("Conflict", "The record is in use by another member.", 409),
     "silent-200": _silent,
     "truncated": _truncated,
+    "wrong-types": _wrong_types,
 }
 OWN_FAULTS = tuple(_PLAYERS)

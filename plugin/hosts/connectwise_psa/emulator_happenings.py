@@ -37,6 +37,7 @@ class Happenings:
             "agreement-ended": self._agreement_ended,
             "addition-changed": self._addition_changed,
             "callback-off": self._callback_off,
+            "forged-call": self._forged_call,
             "rotate-key": self._rotate_key,
             "switch": self._switch,
             "frame": self._frame,
@@ -121,6 +122,15 @@ class Happenings:
                 self._records.save("system/callbacks", entry, "system")
                 switched.append(entry["id"])
         return {"callbacks": switched} if switched else None
+
+    def _forged_call(self, details: Details) -> Told:
+        """Let a stranger call as if he were PSA; ``how``: signature, site, company or key."""
+        how = str(details.get("how") or "signature")
+        entry = next(self._records.every("system/callbacks"), None)
+        if entry is None:
+            return None
+        self._callbacks.forge(entry, how)
+        return {"callback": entry["id"], "how": how}
 
     def _rotate_key(self, details: Details) -> Told:
         name = self._callbacks.rotate(

@@ -58,6 +58,7 @@
     if (message.message === "ready") {
       post({ MessageFrameID: frameId });
       tell("onLoad", { screenObject: page.screenObject });
+      post({ MessageFrameID: frameId });  // the real page is seen to say it more than once
     } else if (message.hosted_request) {
       onRequest(message);
     } else if (message.event && waiting.has(message._id) && message.frameID === frameId) {

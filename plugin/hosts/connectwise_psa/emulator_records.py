@@ -7,7 +7,7 @@ that a renamed company is renamed everywhere at once, as in the product. A key t
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from plugin.edge.shelf import Table
@@ -66,6 +66,7 @@ class Records:
         self.shapes = shapes
         self.base = ""
         """Where ``_info`` links start: the API root as this system believes it to be."""
+        self._stamped = (datetime.min.replace(tzinfo=UTC), "")
         self._numbers: dict[str, list[int]] = {}
         self._indexes: dict[tuple[str, str], Index] = {}
 
@@ -147,7 +148,10 @@ class Records:
 
     def stamp(self) -> str:
         """Return this moment as PSA writes it."""
-        return self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        second = self._now().replace(microsecond=0)
+        if second != self._stamped[0]:  # writing it out costs more than keeping a record does
+            self._stamped = (second, second.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        return self._stamped[1]
 
     # -- reading -------------------------------------------------------------------------------
 

@@ -18,6 +18,8 @@ from plugin.hosts.connectwise_psa.wire import MemberWire, SystemInfo
 # What may stand in a cookie as it is: no blank, quote, comma, semicolon or backslash.
 _COOKIE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]{1,512}")
 
+NOT_CONFIRMED = "PSA does not confirm that this member is signed in"
+
 
 class Members(Psa, ProvesMembers):
     """Proves members."""
@@ -41,15 +43,24 @@ class Members(Psa, ProvesMembers):
         return "; ".join(f"{name}={value}" for name, value in parts.items())
 
     def _confirm(self, cookie: str) -> None:
+        """Demand that PSA knows these cookies, at the code base of today."""
+        try:
+            self._ask_as_member(cookie)
+        except MissingError:
+            if not self._api.has_moved():
+                raise self._forged(NOT_CONFIRMED) from None
+            self._ask_as_member(cookie)
+
+    def _ask_as_member(self, cookie: str) -> None:
         """Make the smallest call as that member, through a door that forgets its cookies."""
         http, path = self._api.private_door("/system/info")
         headers = {"Cookie": cookie, "clientId": self._api.client_id, "Accept": "application/json"}
         try:
             SystemInfo.parse(http.get(path, headers=headers).json(), self.title, "its version")
-        except (RefusedError, MissingError) as error:
-            if error.status not in {401, 403, 404}:
+        except RefusedError as error:
+            if error.status not in {401, 403}:
                 raise
-            raise self._forged("PSA does not confirm that this member is signed in") from None
+            raise self._forged(NOT_CONFIRMED) from None
         finally:
             http.close()
 

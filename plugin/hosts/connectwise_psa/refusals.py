@@ -1,7 +1,7 @@
 """What PSA's odd answers mean (vendor developer guide and captured traffic).
 
 A 404 may be a missing record or a moved code base; a 500 may pass or not, as its text says; a 429
-comes in three shapes; a redirect after a write may follow a write that was done.
+comes in three shapes.
 """
 
 import re
@@ -48,8 +48,6 @@ class Refusals:
         """Return what an odd answer means, or None for the default table."""
         if 200 <= answer.status < 300:
             return None
-        if 300 <= answer.status < 400:
-            return _redirect(answer)
         meaning = self._meanings.get(answer.status)
         return meaning(answer, _body(answer)) if meaning else None
 
@@ -121,14 +119,6 @@ class Refusals:
         return word if re.fullmatch(r"[A-Za-z]{1,40}", word) else ""
 
 
-def _redirect(answer: Answer) -> EdgeError | None:
-    """After a write a redirect (to plain http, even) may follow a write that was done."""
-    if answer.method == "GET":
-        return None
-    text = "answered a write with a redirect, so that it is unclear whether it was done"
-    return TransientError(answer.who, text, code=UNCLEAR, status=answer.status)
-
-
 def _problems(body: Row) -> list[Row]:
     errors = body.get("errors")
     return (
@@ -140,6 +130,6 @@ def _body(answer: Answer) -> Row:
     """Return the error body, or nothing where it is a page, a list or no JSON."""
     try:
         body = answer.json()
-    except AnswerError:
+    except EdgeError:
         return {}
     return body if isinstance(body, Mapping) else {}

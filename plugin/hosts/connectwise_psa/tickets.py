@@ -104,12 +104,12 @@ class Tickets(Psa, OpensTickets):
     def close_ticket(self, ticket_id: str, resolution: str, status: str) -> None:
         """Write the resolution and close the ticket, each only if it is not so already."""
         row, told = self._read(ticket_id)
-        wanted = self._status(told, status, closed=True)
+        wanted = None if told["closed_flag"] else self._status(told, status, closed=True)
         if resolution and not any(
             note["text"].strip() == resolution.strip() for note in self._notes(ticket_id, "")
         ):
             self._note(ticket_id, resolution, "resolutionFlag")
-        if not told["closed_flag"]:
+        if wanted is not None:
             self._set_status(ticket_id, row, wanted, closed=True)
 
     def reopen_ticket(self, ticket_id: str, note: str, status: str) -> None:

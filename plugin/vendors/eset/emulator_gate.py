@@ -42,6 +42,7 @@ class ConnectGate(Switched):
         "expired-token",
         "module-missing",
         "start-over",
+        "wrong-types",
     )
     switches: ClassVar[dict[str, Any]] = {
         "region": "eu",

@@ -24,7 +24,7 @@ class MspGate(Switched):
     """
 
     contract: ClassVar[Contract | None] = MSP
-    own_faults: ClassVar[tuple[str, ...]] = ("expired-token",)
+    own_faults: ClassVar[tuple[str, ...]] = ("expired-token", "wrong-types")
     switches: ClassVar[dict[str, Any]] = {
         "msp_api": True,
         "msp_two_factor": False,

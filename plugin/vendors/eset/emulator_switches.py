@@ -1,8 +1,9 @@
 """Switches of ESET's emulators: what an administrator at ESET set rightly or wrongly."""
 
+import json
 from typing import Any, ClassVar
 
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Request, Response
 
 from plugin.edge.emulator import Emulator, Happening
 
@@ -27,10 +28,28 @@ class Switched(Emulator):
         self.table("switches")[name] = {"value": value}
         return {"what": "switch", "name": name, "value": value}
 
+    def play_own(self, kind: str, request: Request) -> Response:
+        """Answer honestly but with a record wherever a plain value belongs (``wrong-types``)."""
+        if kind != "wrong-types":
+            return super().play_own(kind, request)
+        answer = self._respond(request)
+        if not answer.get_data():
+            return answer
+        return self.json(_with_wrong_types(json.loads(answer.get_data())), answer.status_code)
+
     @staticmethod
     def empty(status: int) -> Response:
         """Answer without a body, as ESET's gateway does for most errors."""
         return Response(b"", status, mimetype="application/json")
+
+
+def _with_wrong_types(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Put a record where a plain value stands, and something plain into an empty list."""
+    if isinstance(value, dict):
+        return {key: _with_wrong_types(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_with_wrong_types(each) for each in value] or [17]
+    return {"wrong": True}
 
 
 def _like(usual: Any, value: Any) -> Any:  # noqa: ANN401 - JSON values

@@ -129,7 +129,7 @@ class Msp:
 
     def _listed(self, path: str, body: Row, wire: type[Wire]) -> Iterator[Row]:
         """Yield the rows of a list, a hundred at a time."""
-        skip = 0
+        skip, first = 0, None
         while True:
             found = self._call("POST", path, {**body, "skip": skip, "take": TAKE})
             page = wire.parse(found, self._who, "a page of a list")
@@ -140,8 +140,9 @@ class Msp:
             over = len(rows) < TAKE if total is None else skip >= total
             if over or not rows:
                 return
-            if skip > MOST_ROWS:
+            if rows[0] == first or skip > MOST_ROWS:
                 raise AnswerError(self._who, "answers a list without an end", code="paging")
+            first = rows[0]
 
     def _call(self, method: str, path: str, body: Row | None = None) -> object:
         """Return the decoded answer, its keys in small letters; every call here only reads."""

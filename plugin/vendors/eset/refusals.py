@@ -41,7 +41,8 @@ def _judge_sign_in(answer: Answer, service: str) -> EdgeError | None:
     status, (_, word) = answer.status, _hint(answer)
     if _FACTOR.search(word):
         return _refused(answer, "wants a second factor from this user", "two_factor")
-    if status == 403 and not answer.header("request-id"):
+    cloud = urlsplit(answer.url).path == "/oauth/token"
+    if cloud and status == 403 and not answer.header("request-id"):
         return _refused(answer, "turned the sign-in away before looking at it", "edge_refusal")
     if status in {400, 401, 403}:
         return _refused(answer, "did not accept email and password", "sign_in")

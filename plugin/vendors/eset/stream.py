@@ -26,6 +26,9 @@ REMEMBERED = 2_000
 _STALE = {400, 404, 410, 501}
 """How a service refuses a token it does not know any more (or the whole call)."""
 
+_NO_CALL = {400, 403, 404, 405, 410, 501}
+"""How a service says that it has no such call; 403 and all when the whole module is missing."""
+
 Row = dict[str, Any]
 
 
@@ -61,11 +64,10 @@ class DetectionStream:
 
         MissingError when this instance has no such list.
         """
-        if state is None or not state.delta:
-            state = self._with_token(state or State(since=since))
-            yield from self._walk(state, since, fresh=True)
-        else:
-            yield from self._walk(state, since, fresh=False)
+        if state is None or not (state.delta or state.since):
+            state = State(since=since)
+        fresh = not state.delta
+        yield from self._walk(self._with_token(state) if fresh else state, since, fresh=fresh)
 
     def _walk(self, state: State, since: datetime, *, fresh: bool) -> Iterator[Step]:
         last = state
@@ -81,7 +83,9 @@ class DetectionStream:
         try:
             pages = self._delta_pages({"deltaToken": "latest", "pageSize": PAGE_SIZE})
             return replace(state, delta=next(pages)["next_delta"], at=now)
-        except MissingError:
+        except (MissingError, AnswerError) as error:
+            if error.status not in _NO_CALL:
+                raise
             return state
 
     # -- by time -----------------------------------------------------------------------------
@@ -89,30 +93,34 @@ class DetectionStream:
     def _windows(self, state: State) -> Iterator[Step]:
         """Read day by day; a day is sorted here, since the list promises no order.
 
-        With a token in hand the reading ends where the token begins.
+        The last window has no end: our clock may be behind, and what it hides before the token
+        would never be told. What the token tells a second time is known by its mark.
         """
         until = state.at if state.delta and state.at else self._now()
         start, seen = state.since or until, dict.fromkeys(state.seen)
-        while start < until:
+        last = False
+        while not last:
             end = min(start + WINDOW, until)
-            new = [row for row in self._window(start, end) if mark(row) not in seen]
+            last = end == until
+            new = [r for r in self._window(start, None if last else end) if mark(r) not in seen]
             seen.update((mark(row), None) for row in new)
-            yield new, self._after_window(state, end, tuple(seen), last=end == until)
+            yield new, self._after_window(state, end, tuple(seen), last=last)
             start = end
-        if state.since is not None and state.since >= until:
-            yield [], self._after_window(state, state.since, state.seen, last=True)
 
-    def _window(self, start: datetime, end: datetime) -> list[Row]:
-        params = {"startTime": stamp(start), "endTime": stamp(end), "pageSize": PAGE_SIZE}
+    def _window(self, start: datetime, end: datetime | None) -> list[Row]:
+        params: Row = {"startTime": stamp(start), "pageSize": PAGE_SIZE}
+        if end is not None:
+            params["endTime"] = stamp(end)
         pages = self._connect.pages(SERVICE, self._path, DetectionPageWire, params)
         return in_order(row for page in pages for row in page["rows"] or ())
 
     def _after_window(
         self, state: State, end: datetime, seen: tuple[str, ...], *, last: bool
     ) -> State:
+        kept = seen[-REMEMBERED:]
         if state.delta:
-            return replace(state, since=None if last else end, seen=() if last else seen)
-        return State(since=end - OVERLAP if last else end, at=end, seen=seen[-REMEMBERED:])
+            return replace(state, since=None if last else end, seen=kept)
+        return State(since=end - OVERLAP if last else end, at=end, seen=kept)
 
     # -- by token ----------------------------------------------------------------------------
 
@@ -138,6 +146,7 @@ class DetectionStream:
         params: Row = {"deltaToken": state.delta, "pageSize": PAGE_SIZE}
         if state.page:
             params["pageToken"] = state.page
+        seen = set(state.seen)
         for page in self._delta_pages(params):
             if page["next_page"]:
                 state = replace(state, page=page["next_page"])
@@ -146,7 +155,7 @@ class DetectionStream:
             else:
                 text = "ended a list of changes without a token for the next"
                 raise AnswerError(self._who, text, code="shape")
-            yield in_order(page["rows"] or ()), state
+            yield in_order(r for r in page["rows"] or () if mark(r) not in seen), state
 
     def _delta_pages(self, params: Mapping[str, Any]) -> Iterator[Row]:
         return self._connect.pages(SERVICE, f"{self._path}:listDelta", DeltaPageWire, params)

@@ -105,7 +105,7 @@ class GroupWire(Wire):
     id = Text(data_key="uuid", required=True, validate=Identifier)
     name = Text(data_key="displayName")
     parent = Text(data_key="parentGroupUuid")
-    static = fields.Boolean(data_key="isSecurityGroup", load_default=False)
+    static = fields.Boolean(data_key="isSecurityGroup", load_default=False, allow_none=True)
     linked = Text(data_key="linkedEntityType")
 
 

@@ -1,5 +1,6 @@
-"""Kaspersky's back ends: Security Center on the customer's own server."""
+"""Kaspersky's back ends: Security Center on the customer's own server, and its cloud."""
 
 from plugin.vendors.kaspersky.center import SecurityCenter
+from plugin.vendors.kaspersky.cloud import KasperskyCloud, KasperskyHub
 
-ADAPTERS = (SecurityCenter,)
+ADAPTERS = (SecurityCenter, KasperskyCloud, KasperskyHub)

@@ -46,7 +46,7 @@ from plugin.vendors.kaspersky.center_found import ACCESSOR, Found, Search, resta
 from plugin.vendors.kaspersky.center_servers import VirtualServers
 from plugin.vendors.kaspersky.center_session import Sessions
 from plugin.vendors.kaspersky.center_tasks import GroupTasks, Run
-from plugin.vendors.kaspersky.center_words import TITLE
+from plugin.vendors.kaspersky.center_words import CONDITIONS, TITLE
 
 PAGE = 500
 """Devices or events in one part; a part is all that is ever in memory."""
@@ -61,6 +61,7 @@ class SecurityCenter(
     title = TITLE
     words = Words(product=TITLE, workspace="virtual server", computer="device")
     scope = Scope.WORKSPACE
+    conditions = CONDITIONS
     fields = FIELDS
     guide = GUIDE
     actions = frozenset({ActionKind.SCAN, ActionKind.UPDATE})

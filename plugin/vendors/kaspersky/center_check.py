@@ -60,7 +60,7 @@ class Check:
         apart = abs(self._now() - theirs)
         if apart <= CLOCK_TOLERANCE:
             return "The server's clock agrees with ours."
-        minutes = int(apart.total_seconds() // 60)
+        minutes = round(apart.total_seconds() / 60)
         return (
             f"{WARNING}the server's clock and ours are {minutes} minutes apart. Set both by a time "
             "server, or the times of events will be wrong."
@@ -167,6 +167,10 @@ _UNREACHABLE = (
     "client's own network is reached through a bridge next to it."
 )
 
+_SOMETHING_ELSE = Advice(
+    "Something else than the Open API answers at this address and port.", _UNREACHABLE
+)
+
 _ADVICE: Mapping[str, Advice] = {
     "password": Advice(
         "The server does not know this user name and password.",
@@ -196,11 +200,20 @@ _ADVICE: Mapping[str, Advice] = {
         "Take klserver.cer from the Administration Server and paste it as PEM under Server "
         "certificate. If it was pasted before, the server may have a new one.",
     ),
+    "address": Advice(
+        "This address may not be talked to as it stands.",
+        "Enter a name or an address that reaches the server. If it lies in a private network, an "
+        "administrator has to allow that for this connection, or use a bridge next to it.",
+    ),
+    "name": Advice(
+        "The server's name cannot be found.",
+        "See that it is spelt rightly and is known where this program runs (or enter its number).",
+    ),
     "connection": Advice("The server cannot be reached, or hangs up at once.", _UNREACHABLE),
     "timeout": Advice("The server does not answer in time.", _UNREACHABLE),
-    "not_json": Advice(
-        "Something else than the Open API answers at this address and port.", _UNREACHABLE
-    ),
+    "not_json": _SOMETHING_ELSE,
+    "web_page": _SOMETHING_ELSE,
+    "redirect": _SOMETHING_ELSE,
     "limit": Advice(
         "The server has reached one of its limits (sessions, as a rule).",
         "Wait a quarter of an hour for idle sessions to end, and see which other programs use it.",

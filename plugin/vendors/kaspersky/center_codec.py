@@ -6,7 +6,7 @@ around a whole answer or request is bare too, containers inside it are typed ``p
 """
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -48,55 +48,63 @@ def pack_arguments(arguments: Mapping[str, object]) -> dict[str, object]:
     }
 
 
-def unpack(value: object, who: str, what: str = "answer") -> Any:  # noqa: ANN401 - the wire
+def unpack(value: object, who: str) -> Any:  # noqa: ANN401 - the wire
     """Return a plain value for a typed one; AnswerError naming the place, never the value.
 
     Times become aware UTC (an empty one None), containers dictionaries, binary bytes.
     """
-    return _Reader(who).read(value, what, 0)
+    try:
+        return _read(value, 0)
+    except _MisfitError as misfit:
+        place = ".".join(["answer", *reversed(misfit.way)])
+        text = f"answered a value that is not as promised ({place} {misfit.problem})"
+    raise AnswerError(who, text, code="shape")
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Reads one answer of ``who``."""
+class _MisfitError(Exception):
+    """A value is not as promised; ``way`` grows, innermost first, as it travels outwards."""
 
-    who: str
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.way: list[str] = []
 
-    def read(self, value: object, place: str, depth: int) -> object:
-        """Return the plain value at ``place``."""
-        if depth > DEEPEST:
-            raise self._odd(place, "goes too deep")
-        if isinstance(value, str | bool | int):
-            return value
-        if isinstance(value, list):
-            return [self.read(each, f"{place}[]", depth + 1) for each in value]
-        if isinstance(value, dict):
-            return self._container(value, place, depth)
-        raise self._odd(place, "has a value without a type")
 
-    def _container(self, value: dict[str, object], place: str, depth: int) -> object:
-        word = value.get("type")
-        typed = value.keys() == {"type", "value"} and isinstance(word, str) and word in _WORDS
-        inner = value["value"] if typed else value
-        if typed and word != "params":
-            return self._scalar(str(word), inner, place)
-        if not isinstance(inner, dict):
-            raise self._odd(place, "is not the params it says it is")
-        return {
-            str(name): self.read(each, f"{place}.{_safe(name)}", depth + 1)
-            for name, each in inner.items()
-        }
+def _read(value: object, depth: int) -> object:
+    if isinstance(value, _BARE):
+        return value
+    if depth > DEEPEST:
+        raise _MisfitError("goes too deep")
+    if isinstance(value, dict):
+        return _container(value, depth + 1)
+    if isinstance(value, list):
+        return list(_members(enumerate(value), depth + 1).values())
+    raise _MisfitError("has a value without a type")
 
-    def _scalar(self, word: str, value: object, place: str) -> object:
+
+def _container(value: dict[str, object], depth: int) -> object:
+    word = value.get("type")
+    if len(value) != 2 or "value" not in value or not isinstance(word, str) or word not in _WORDS:
+        return _members(value.items(), depth)
+    inner = value["value"]
+    if word == "params" and isinstance(inner, dict):
+        return _members(inner.items(), depth)
+    try:
+        return _READ[word](inner)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise _MisfitError(f"is not the {word} it says it is") from None
+
+
+def _members(items: Iterable[tuple[Any, object]], depth: int) -> dict[Any, object]:
+    """Read what a container holds; the way to a misfit is noted only when there is one."""
+    done: dict[Any, object] = {}
+    for name, each in items:
         try:
-            return _READ[word](value)
-        except (TypeError, ValueError, OverflowError):
-            raise self._odd(place, f"is not the {word} it says it is") from None
-
-    def _odd(self, place: str, problem: str) -> AnswerError:
-        return AnswerError(
-            self.who, f"answered a value that is not as promised ({place} {problem})", code="shape"
-        )
+            done[name] = _read(each, depth)
+        except _MisfitError as misfit:
+            misfit.way.append(_safe(name))
+            raise
+    return done
 
 
 def _packed(container: Mapping[Any, object]) -> dict[str, object]:
@@ -135,7 +143,9 @@ def _moment(value: object) -> datetime | None:
         raise TypeError(value)
     if not value:
         return None
-    return datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    if len(value) != 20 or not value.endswith("Z"):
+        raise ValueError(value)
+    return datetime.fromisoformat(value)
 
 
 def _day(value: object) -> date | None:
@@ -159,6 +169,7 @@ _READ: Mapping[str, Callable[[object], object]] = {
     "binary": _binary,
 }
 _WORDS = frozenset(_READ) | {"params"}
+_BARE = (str, bool, int)
 
 
 def _safe(name: object) -> str:

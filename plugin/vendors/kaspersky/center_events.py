@@ -2,7 +2,7 @@
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -81,8 +81,21 @@ class EventWalk:
         return max(since, self._place.at - LATE)
 
     def _first_new(self, found: Found) -> int:
-        """Return the position of the first event with a number above our place."""
-        return bisect_right(_Numbers(found), self._place.number) if self._place.number else 0
+        """Return the position of the first event with a number above our place.
+
+        What came late is numbered anew and stands behind it, so nothing before can be new.
+        """
+        if not self._place.number:
+            return 0
+
+        def number_at(position: int) -> int:
+            rows = found.part(position, 1)[:1]
+            read = wire.detections(rows, self._workspace_id)
+            if not read:
+                raise AnswerError(TITLE, "answered a search that ends before its end", code="shape")
+            return read[0].sequence
+
+        return bisect_right(range(found.count), self._place.number, key=number_at)
 
     def _page(self, rows: object, since: datetime, now: datetime) -> Page[Detection]:
         known = self._place.number
@@ -95,19 +108,3 @@ class EventWalk:
             self._place = replace(self._place, number=highest, at=at)
         # Never complete: the server deletes old events, and that must not look like a cure.
         return Page(tuple(each for each in new if each.occurred_at >= since), self._place.text())
-
-
-class _Numbers(Sequence[int]):
-    """The numbers of found events by position, each read when it is looked at."""
-
-    def __init__(self, found: Found) -> None:
-        self._found = found
-
-    def __len__(self) -> int:
-        return self._found.count
-
-    def __getitem__(self, position: int) -> int:  # type: ignore[override]
-        rows = self._found.part(position, 1)
-        if not rows:
-            raise AnswerError(TITLE, "answered a search that ends before its end", code="shape")
-        return wire.detections(rows[:1], "")[0].sequence

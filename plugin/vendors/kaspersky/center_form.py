@@ -89,7 +89,8 @@ def validate(settings: Mapping[str, str]) -> tuple[RuleError, ...]:
         return (RuleError("port", text),)
     if port.isdecimal() and not 0 < int(port) < 65536:
         return (RuleError("port", "A port lies between 1 and 65535."),)
-    if "/" in settings.get("server", "") or ":" in settings.get("server", ""):
+    server = settings.get("server", "")
+    if "/" in server or (":" in server and not server.startswith("[")):
         text = "Enter the address alone; the port has a field of its own."
         return (RuleError("server", text),)
     return ()

@@ -13,12 +13,14 @@ from typing import Any, Self, TypeVar
 
 from plugin.domain.errors import AnswerError, EdgeError, MissingError
 from plugin.vendors.kaspersky.center_session import Server, SessionLostError, Sessions
+from plugin.vendors.kaspersky.center_words import TITLE
 
 RESTARTS = 2
 
 Row = dict[str, Any]
 Search = tuple[str, dict[str, object]]
 Each = TypeVar("Each")
+Type = TypeVar("Type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +156,6 @@ def restarted(walk: Callable[[], Iterator[Each]]) -> Iterator[Each]:
     yield from walk()
 
 
-Type = TypeVar("Type")
-
-
 def _member(container: Row, name: str, kind: type[Type], what: str) -> Type:
     value = container.get(name)
     if not isinstance(value, kind) or isinstance(value, bool):
@@ -165,4 +164,4 @@ def _member(container: Row, name: str, kind: type[Type], what: str) -> Type:
 
 
 def _odd(what: str, name: str) -> AnswerError:
-    return AnswerError("Kaspersky Security Center", f"answered {what} without {name}", code="shape")
+    return AnswerError(TITLE, f"answered {what} without {name}", code="shape")

@@ -29,7 +29,7 @@ from plugin.vendors.kaspersky.center_codec import pack_arguments, unpack
 
 PREFIX = "/api/v1.0/"
 
-MOST_SESSIONS = 4
+MOST_SESSIONS = 2
 """Sessions we keep open; the one used longest ago is ended for a new one."""
 
 # Reads that can be asked twice. A found set is left out: asking twice would leave one behind.
@@ -77,7 +77,7 @@ class Sessions:
     def __init__(self, link: Link, who: str) -> None:
         """Keep how to log in; nothing is asked yet."""
         settings = link.settings
-        base = f"https://{settings['server']}:{settings.get('port') or '13299'}"
+        base = f"https://{settings.get('server', '')}:{settings.get('port') or '13299'}"
         self._http: Http = link.http(base, who=who, classify=classify)
         self._who = who
         self._authorization = _authorization(settings)
@@ -124,7 +124,11 @@ class Sessions:
         if server not in self._open:
             self._make_room()
             self._open[server] = self._log_in(server)
-            self._prove(server)
+            try:
+                self._prove(server)
+            except EdgeError:
+                self.leave(server)
+                raise
         self._open.move_to_end(server)
         return self._open[server]
 
@@ -177,7 +181,6 @@ class Sessions:
             return
         told = self.call_on(server, self._open[server], "HostGroup.GroupIdGroups")
         if told.get("PxgRetVal") != server.groups:
-            self._open.pop(server)
             text = "logged us in to another virtual server than the one we asked for"
             raise AnswerError(self._who, text, code="other_server")
 
@@ -266,7 +269,7 @@ def _unknown(fault: tuple[str, int]) -> _Meaning:
 
 def _authorization(settings: Mapping[str, str]) -> str:
     internal = settings.get("internal_user", "true").strip().lower() in ON
-    user, password = _encoded(settings["user"]), _encoded(settings["password"])
+    user, password = _encoded(settings.get("user", "")), _encoded(settings.get("password", ""))
     return f'KSCBasic user="{user}", pass="{password}", domain="", internal="{int(internal)}"'
 
 

@@ -157,7 +157,7 @@ class GroupTasks:
 
 def choose(tasks: Iterable[wire.Task], action: ActionKind, wanted: str) -> wire.Task:
     """Return the task of a product of protection that has the wanted name (or a usual one)."""
-    names = (wanted.strip().casefold(),) if wanted.strip() else USUAL_NAMES[action]
+    names = (wanted.strip().casefold(),) if wanted.strip() else USUAL_NAMES.get(action, ())
     for task in tasks:
         if task.product not in NOT_OURS and task.name.strip().casefold() in names:
             return task

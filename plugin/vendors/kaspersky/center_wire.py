@@ -3,12 +3,14 @@
 They read plain values: :mod:`.center_codec` has taken the types off before.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from marshmallow import fields
 
+from plugin.domain.errors import AnswerError
 from plugin.domain.model import (
     Detection,
     Device,
@@ -145,10 +147,13 @@ def servers(rows: object) -> dict[str, Server]:
     A display name that two of them share does not name one, so their unique names are used.
     """
     read = ServerWire.parse_many(rows, TITLE, "virtual servers")
-    names = [row["name"] for row in read]
+    times = Counter(row["name"] for row in read)
     found = {}
     for row in read:
-        name = row["name"] if names.count(row["name"]) == 1 else row["unique_name"]
+        name = row["name"] if times[row["name"]] == 1 else row["unique_name"]
+        if not name:  # an empty name would log us in to the main server
+            text = "lists a virtual server that has no name of its own"
+            raise AnswerError(TITLE, text, code="shape")
         found[str(row["number"])] = Server(name, row["unique_name"], row["groups"])
     return found
 

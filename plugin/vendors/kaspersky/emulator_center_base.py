@@ -20,6 +20,7 @@ from plugin.edge.contract import Breach, Contract
 from plugin.edge.emulator import Clock, Emulator, route
 from plugin.edge.shelf import Record, Shelf
 from plugin.vendors.kaspersky.emulator_center_facts import (
+    MOST_SESSIONS,
     PxgFault,
     bad_format,
     no_such_call,
@@ -45,6 +46,7 @@ SWITCHES: dict[str, Any] = {
     "task_fails": False,
     "tasks_away": 0,
     "clock_ahead": 0,
+    "most_sessions": MOST_SESSIONS,
 }
 """What the control word ``switch`` can set, with the values of a healthy server."""
 

@@ -11,7 +11,7 @@ PORT = 13299
 
 # The reference names neither figure; both are ours, small enough to be met in tests.
 IDLE = timedelta(minutes=15)
-MOST_SESSIONS = 30
+MOST_SESSIONS = 300
 
 MAIN = 0
 """The id under which the statistics know the physical server."""

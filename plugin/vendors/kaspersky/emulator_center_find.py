@@ -75,9 +75,11 @@ class CenterFind(CenterRows):
 
     @call("HostGroup.FindHosts")
     def find_hosts(self, given: Arguments, session: Session) -> Record:
-        """Find hosts of the session's server (of all, from the main one)."""
+        """Find hosts of the session's server; from the main one of all, unless only its own."""
         self.need("devices")
-        hosts = self.of(session, self.index.hosts)
+        server = _searched(session, given)
+        lists = self.index.hosts
+        hosts = self.of(session, lists) if server is None else lists.get(server, [])
         return self._found(session, given, ("host", hosts, self.host_row))
 
     @call("HostGroup.GetHostInfo")
@@ -89,12 +91,13 @@ class CenterFind(CenterRows):
 
     @call("HostGroup.FindGroups")
     def find_groups(self, given: Arguments, session: Session) -> Record:
-        """Find groups of the session's server."""
+        """Find groups of the session's server; from the main one of all, unless only its own."""
         self.need("devices")
+        server = _searched(session, given)
         groups = [
             number
             for number, group in self.table("groups").items()
-            if session.server in {MAIN, group["server"]}
+            if server is None or group["server"] == server
         ]
         return self._found(session, given, ("group", groups, self.group_row))
 
@@ -236,6 +239,12 @@ class CenterFind(CenterRows):
             "KLSRV_ST_VSERVER_COM_LIC_EXISTS": bool({1, 6} & types),
             "KLSRV_ST_VSERVER_CREATION_DATE": moment(server["created"]),
         }
+
+
+def _searched(session: Session, given: Arguments) -> int | None:
+    """Return the one server that is searched, or None for all of them."""
+    own_only = (given.get("pParams") or {}).get("KLGRP_FIND_FROM_CUR_VS_ONLY", False)
+    return session.server if own_only or session.server != MAIN else None
 
 
 def _sortable(value: Any) -> tuple[bool, Any]:  # noqa: ANN401 - any attribute

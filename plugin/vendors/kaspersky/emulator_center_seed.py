@@ -87,16 +87,17 @@ class CenterSeed(CenterRows):
         subscribed = client.number % 3 == 0
         kind = SUBSCRIPTION if subscribed else COMMERCIAL
         product = SELECT if client.number % 2 else ADVANCED
-        serial = self._add_key(server, (product, kind, client.seats), started_at, days=200)
+        serial = self.add_key(server, (product, kind, client.seats), started_at, days=200)
         if client.number % 4 == 1:
-            self._add_key(server, (OPTIMUM, TRIAL, client.seats), started_at, days=20)
+            self.add_key(server, (OPTIMUM, TRIAL, client.seats), started_at, days=20)
         if client.number % 5 == 2:
-            self._add_key(server, (product, COMMERCIAL, client.seats), started_at, days=-30)
+            self.add_key(server, (product, COMMERCIAL, client.seats), started_at, days=-30)
         return serial
 
-    def _add_key(
+    def add_key(
         self, server: int, what: tuple[str, int, int], started_at: datetime, days: int
     ) -> str:
+        """Keep a new key (product, type, limit) and return its serial number."""
         number = self.shelf.count_up("keys", 0)
         serial = f"{0x1700 + server:04X}-{number:06d}-{number * 7919:08X}"
         product, kind, limit = what
@@ -152,9 +153,10 @@ class CenterSeed(CenterRows):
                 host = hosts[place * 3 % len(hosts)]
                 self.add_event(event(server, host, kind, at))
         if hosts:
-            self._add_incident(server, hosts[-1], started_at - timedelta(hours=40))
+            self.add_incident(server, hosts[-1], started_at - timedelta(hours=40))
 
-    def _add_incident(self, server: int, host: str, at: datetime) -> str:
+    def add_incident(self, server: int, host: str, at: datetime) -> str:
+        """Keep a new incident and return its number."""
         number = str(self.shelf.count_up("incidents", 0))
         self.table("incidents")[number] = {
             "server": server,

@@ -22,7 +22,6 @@ from plugin.vendors.kaspersky.emulator_center_base import (
 from plugin.vendors.kaspersky.emulator_center_facts import (
     IDLE,
     MAIN,
-    MOST_SESSIONS,
     PASSWORD,
     USER,
     PxgFault,
@@ -47,7 +46,8 @@ class CenterSessions(CenterGround):
         """Answer 403 without a living session, and hang up where only the console is served."""
         if self.switched("console_port"):
             drop_connection(request)
-        if request.path.removeprefix(PREFIX) in LOGIN:
+        outside = not request.path.startswith(PREFIX)
+        if outside or request.path.removeprefix(PREFIX) in LOGIN:
             return None
         session = self.sessions.get(session_id(request))
         if session is None or self.clock() - session.used_at > IDLE:
@@ -81,7 +81,7 @@ class CenterSessions(CenterGround):
     def _open(self, session: Session) -> Session:
         for old in [s for s in self.sessions.values() if self.clock() - s.used_at > IDLE]:
             self.end(old.id)
-        if len(self.sessions) >= MOST_SESSIONS:
+        if len(self.sessions) >= self.switched("most_sessions"):
             raise limit_reached()
         self.sessions[session.id] = session
         return session

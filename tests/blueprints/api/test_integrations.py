@@ -119,7 +119,7 @@ def test_a_mapping_against_the_rules_is_refused_at_its_field(
 
 def test_mappings_are_asked_for_one_integration(rooms: Rooms) -> None:
     assert list(problem(rooms.ask("GET", "mappings"), 422)["errors"]) == ["integration"]
-    problem(rooms.ask("GET", "mappings", query_string={"integration": 99}), 422)
+    problem(rooms.ask("GET", "mappings", query_string={"integration": 99}), 404)
 
 
 # -- rules ---------------------------------------------------------------------------------------

@@ -12,7 +12,12 @@ from plugin.edge.emulator import Happening
 from plugin.edge.shelf import Shelf
 from plugin.edge.world import make_world
 from plugin.hosts.connectwise_automate.emulator import AutomateEmulator
-from plugin.hosts.connectwise_automate.emulator_world import CLIENT_ID, PASSWORD, USER
+from plugin.hosts.connectwise_automate.emulator_world import (
+    CLIENT_ID,
+    PASSWORD,
+    ROLES,
+    USER,
+)
 from plugin.hosts.connectwise_automate.fields import ADMINISTRATION_SERVER
 from tests.hosts.connectwise_automate.stand import (
     EPOCH,
@@ -208,10 +213,22 @@ def test_an_odd_renewal_is_refused(emulator: AutomateEmulator, body: bytes) -> N
 
 
 @pytest.mark.parametrize(
-    "what", ["computer-offline", "computer-online", "role-gained", "role-lost", "alert-raised"]
+    "what", ["computer-offline", "computer-online", "alert-raised", "bridge-result"]
 )
 def test_a_happening_without_a_name_takes_a_bridge(emulator: AutomateEmulator, what: str) -> None:
     assert happen(emulator, what)["name"] == "MSP-BRIDGE01"
+
+
+@pytest.mark.parametrize("role", ["1", "2"])
+def test_a_role_without_a_name_changes_who_is_a_bridge(
+    emulator: AutomateEmulator, role: str
+) -> None:
+    before = emulator.holders(role)
+    gained = happen(emulator, "role-gained", role=ROLES[role])
+    assert emulator.holders(role) == before | {gained["computer"]}
+    lost = happen(emulator, "role-lost", role=ROLES[role])
+    assert lost["computer"] == gained["computer"]
+    assert emulator.holders(role) == before
 
 
 @pytest.mark.parametrize(
@@ -227,6 +244,11 @@ def test_what_is_not_ours_does_not_happen(
     emulator: AutomateEmulator, what: str, details: dict[str, str]
 ) -> None:
     assert emulator.occur(Happening(what, details)) is None
+
+
+def test_a_role_that_nobody_holds_cannot_be_lost(emulator: AutomateEmulator) -> None:
+    assert happen(emulator, "role-lost", role=ROLES["2"])["name"] == "MSP-KSC01"
+    assert emulator.occur(Happening("role-lost", {"role": ROLES["2"]})) is None
 
 
 def test_an_unknown_switch_or_fault_is_an_error(emulator: AutomateEmulator) -> None:

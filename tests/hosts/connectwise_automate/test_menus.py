@@ -56,6 +56,7 @@ def test_the_action_word_can_be_set(emulator: AutomateEmulator) -> None:
 def test_removing_says_that_a_person_must(emulator: AutomateEmulator) -> None:
     host = host_of(emulator)
     made = host.place(WANTED)
+    assert host.removes_pages is False
     with pytest.raises(RuleError, match="delete “Kaspersky” in the Control Center"):
         host.remove_placement(made)
     del emulator.table("menus")[made.id]

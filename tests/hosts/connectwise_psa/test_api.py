@@ -123,14 +123,20 @@ def test_every_company_comes_once_around_the_page_limit(companies: int, *, eager
     assert ids == [str(each) for each in range(1, companies + 3)]
 
 
-def test_a_list_without_forward_only_paging_is_read_by_numbered_pages() -> None:
-    rows = [{"id": each} for each in range(1, 2_101)]
+@pytest.mark.parametrize("headers", [{}, {"Link": '<https://x/?page=2>; rel="next"'}])
+@pytest.mark.parametrize("count", [999, 1000, 1001, 2000, 2100])
+def test_a_list_without_forward_only_paging_is_read_by_numbered_pages(
+    headers: dict[str, str], count: int
+) -> None:
+    rows = [{"id": each} for each in range(1, count + 1)]
 
     def answer(request: Request) -> object:
         page = int(request.args.get("page", "1"))
-        return rows[(page - 1) * 1000 : page * 1000]
+        ordered = rows if "orderBy" in request.args else rows[::-1]
+        return ordered[(page - 1) * 1000 : page * 1000]
 
-    assert [row["id"] for row in api(answer).rows("/x")] == list(range(1, 2_101))
+    found = [int(row["id"]) for row in api(answer, headers).rows("/x")]
+    assert sorted(found) == list(range(1, count + 1))
 
 
 def test_a_list_that_pages_in_a_circle_is_stopped() -> None:

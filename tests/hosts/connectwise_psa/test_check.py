@@ -95,7 +95,7 @@ def test_a_200_with_nothing_visible_is_a_warning(
     ("fault", "error", "cause"),
     [
         ("redirect", AnswerError, "sends us elsewhere"),
-        ("html", AnswerError, "answered with a page"),
+        ("html", TransientError, "answered with a page"),
         ("429-no-wait", TransientError, "limits the calls"),
     ],
 )

@@ -10,10 +10,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from werkzeug.wrappers import Request, Response
 
+from plugin.domain.errors import ForgedError
+from plugin.domain.model import Delivery
 from plugin.edge.emulator import Happening, serve
 from plugin.edge.outgoing import post
 from plugin.edge.shelf import Shelf
 from plugin.hosts.connectwise_psa.emulator import COMPANY, ConnectWisePsaEmulator
+from plugin.hosts.connectwise_psa.host import ConnectWisePsa
 from plugin.hosts.connectwise_psa.signing import matches
 from tests.hosts.connectwise_psa.caller import Caller, Json
 from tests.rig import ORIGIN, small_world
@@ -297,6 +300,33 @@ def test_many_deliveries_travel_at_once_and_all_arrive(caller: Caller, receiver:
     assert receiver.wait(0) == 3
     assert {told["ID"] for told in receiver.messages} == {1, 2, 3}
     assert len({told["MessageId"] for told in receiver.messages}) == 3
+
+
+def test_deliveries_can_be_lost_late_and_doubled_on_demand(
+    caller: Caller, receiver: Receiver
+) -> None:
+    register(caller)
+    caller.switch(callbacks_lose_every=2)
+    for _ in range(4):
+        receiver.psa.occur(Happening("ticket-saved", {"ticket": 1}))
+    assert receiver.wait(0) == 2
+    caller.switch(callbacks_lose_every=0, callbacks_late=60, callbacks_twice=True)
+    receiver.psa.occur(Happening("ticket-saved", {"ticket": 1}))
+    assert [receiver.wait(59), receiver.wait(2)] == [0, 2]
+
+
+@pytest.mark.parametrize("how", ["signature", "site", "company", "key"])
+def test_a_stranger_can_call_as_if_he_were_psa(
+    caller: Caller, receiver: Receiver, host: ConnectWisePsa, how: str
+) -> None:
+    assert receiver.psa.occur(Happening("forged-call")) is None
+    register(caller)
+    assert receiver.psa.occur(Happening("forged-call", {"how": how})) is not None
+    receiver.wait(0)
+    _, body, headers = receiver.sent[0]
+    delivery = Delivery(body, tuple(headers.items()))
+    with pytest.raises(ForgedError):
+        host.prove(delivery)
 
 
 def test_a_kill_loses_no_record_and_no_waiting_delivery(tmp_path: Path) -> None:

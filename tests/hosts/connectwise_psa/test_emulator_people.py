@@ -3,6 +3,7 @@
 import json
 import re
 from html import unescape
+from io import BytesIO
 
 import pytest
 
@@ -10,7 +11,7 @@ from plugin.edge.emulator import Happening
 from plugin.edge.world import make_world
 from plugin.hosts.connectwise_psa.emulator import COMPANY, ConnectWisePsaEmulator
 from plugin.hosts.connectwise_psa.emulator_pages import PASSWORD
-from tests.hosts.connectwise_psa.caller import Caller, Json
+from tests.hosts.connectwise_psa.caller import API, Caller, Json
 from tests.rig import EPOCH
 
 
@@ -153,3 +154,25 @@ def test_a_large_msp_answers_by_index_not_by_reading_everything() -> None:
     found = caller.ids("/company/configurations", conditions="company/id = 9", pageSize=1000)
     assert found
     assert reads == len(found)
+
+
+def test_documents_travel_as_forms_and_never_as_json(caller: Caller) -> None:
+    path = "/system/documents"
+    form = {"recordType": "Ticket", "recordId": "1", "title": "Log"}
+    url = f"{API}{path}"
+    sent = {**form, "file": (BytesIO(b"what happened"), "log.txt")}
+    made = caller._client.post(url, data=sent, headers=caller.headers)
+    assert made.status_code == 201
+    assert (made.get_json()["fileName"], made.get_json()["size"]) == ("log.txt", 13)
+    number = made.get_json()["id"]
+    assert caller.call("GET", f"{path}/{number}/download").get_data() == b"what happened"
+    assert caller.get(f"{path}/{number}")["title"] == "Log"
+    assert caller.refused("GET", f"{path}/99/download") == (404, "NotFound")
+    untitled = {**form, "title": "", "file": (BytesIO(b"x"), "x.txt")}
+    lacking = caller._client.post(url, data=untitled, headers=caller.headers)
+    assert lacking.status_code == 400
+
+
+@pytest.mark.breaches
+def test_a_document_as_json_is_an_unsupported_media_type(caller: Caller) -> None:
+    assert caller.refused("POST", "/system/documents", {"title": "x"})[0] == 415

@@ -1,6 +1,7 @@
 """Proving members."""
 
 import pytest
+from werkzeug.wrappers import Response
 
 from plugin.domain.errors import ForgedError, RefusedError, TransientError
 from plugin.domain.model import MemberClaim
@@ -122,3 +123,20 @@ def test_trouble_at_psa_is_not_taken_for_a_forgery(
     psa.add_fault("expired-token", path="info/members", times=9)
     with pytest.raises(RefusedError):
         host.prove_member(told)
+
+
+def test_an_upgrade_of_the_cloud_does_not_turn_members_away(
+    host: ConnectWisePsa, psa: ConnectWisePsaEmulator
+) -> None:
+    list(host.companies())
+    told = claim(signed_in(psa))
+    psa.add_fault("stale-codebase")
+    assert host.prove_member(told).id == "2"
+
+
+def test_an_address_that_stays_away_confirms_nobody() -> None:
+    def answer(request: Json) -> object:
+        return Response("{}", 404, mimetype="application/json")
+
+    with pytest.raises(ForgedError, match="does not confirm"):
+        ConnectWisePsa(link_to_answers(answer)).prove_member(claim("x", company_id="x"))

@@ -7,6 +7,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
+from plugin.domain.model import Detection, Device, Page
 from plugin.edge.addresses import AddressGuard
 from plugin.edge.emulator import Clock, Happening
 from plugin.edge.http import Http, Timeouts
@@ -21,7 +22,7 @@ ADDRESSES = {
     "service": "https://{region}.{service}.eset.systems",
     "msp": "https://mspapi.eset.com",
 }
-LONG_AGO = datetime(2026, 10, 1, tzinfo=UTC)
+LONG_AGO = datetime(2026, 10, 26, tzinfo=UTC)
 CONSOLE = {
     "type": "on_prem",
     "server": "https://protect.northwind.example:9443",
@@ -57,15 +58,16 @@ def clock_of(emulator: EsetEmulator) -> StillClock:
     return emulator.clock
 
 
-def adapter_to(
-    emulator: EsetEmulator, *, without_msp: bool = False, **settings: str
-) -> EsetProtect:
+def adapter_to(emulator: EsetEmulator, **settings: str) -> EsetProtect:
     """Return an adapter connected to ``emulator``, some of its settings given differently."""
     given = {**emulator.connection_settings(), **settings}
-    if without_msp:
-        given = {name: value for name, value in given.items() if not name.startswith("msp_")}
     link = link_to(emulator, given, addresses=ADDRESSES, now=emulator.clock)
     return EsetProtect(link)
+
+
+def adapter_without_msp(emulator: EsetEmulator, **settings: str) -> EsetProtect:
+    """Return an adapter whose second slot is empty."""
+    return adapter_to(emulator, msp_email="", msp_password="", **settings)
 
 
 def switch(emulator: EsetEmulator, **values: object) -> None:
@@ -77,6 +79,44 @@ def switch(emulator: EsetEmulator, **values: object) -> None:
 def asked(emulator: EsetEmulator, path: str) -> int:
     """Return how often a path was asked for."""
     return sum(1 for request in emulator.requests if request["path"] == path)
+
+
+class Reader:
+    """Reads detections as the sync does: page by page, keeping each page's cursor."""
+
+    def __init__(self, protect: EsetProtect, since: datetime = LONG_AGO) -> None:
+        self.protect, self.since = protect, since
+        self.cursor: str | None = None
+
+    def read(self) -> list[Detection]:
+        found: list[Detection] = []
+        for page in self.protect.detections("", self.cursor, self.since):
+            found += page.rows
+            self.cursor = page.next_cursor
+        return found
+
+
+def rows_of(pages: Iterable[Page[Detection]]) -> list[Detection]:
+    """Return the detections of pages."""
+    return [row for page in pages for row in page.rows]
+
+
+def happen(emulator: EsetEmulator, what: str = "detection", **details: object) -> str:
+    """Let something happen a second after the last and return its id."""
+    told = emulator.occur(Happening(what, details))
+    assert told is not None
+    clock_of(emulator).go(seconds=1)
+    return str(told["id"])
+
+
+def all_devices(protect: EsetProtect) -> list[Device]:
+    """Return all devices."""
+    return [device for page in protect.devices("", None) for device in page.rows]
+
+
+def count_groups(protect: EsetProtect) -> int:
+    """Return how many groups are visible: the shortest listing there is."""
+    return len(list(protect.groups()))
 
 
 Told = Mapping[str, Any]
@@ -108,7 +148,9 @@ class Liar:
         return answer(environ, start_response)
 
 
-def link_to_liar(liar: Liar, now: datetime | None = None, **settings: str) -> Link:
+def link_to_liar(
+    liar: Liar, settings: Mapping[str, str] | None = None, now: datetime | None = None
+) -> Link:
     """Return a link to a lying server."""
 
     def open_http(base: str, *, who: str, classify: Classify | None = None) -> Http:
@@ -130,6 +172,6 @@ def link_to_liar(liar: Liar, now: datetime | None = None, **settings: str) -> Li
         "password": "secret-of-protect",
         "msp_email": "billing@bridgehead.example",
         "msp_password": "secret-of-msp",
-        **settings,
+        **(settings or {}),
     }
     return Link(open_http, given, lambda: now or datetime(2026, 11, 2, 8, tzinfo=UTC), ADDRESSES)

@@ -12,8 +12,7 @@ from plugin.domain.errors import (
     RuleError,
     TransientError,
 )
-from plugin.domain.model import ActionKind, ActionTarget
-from plugin.vendors.eset.connect import REPEATS, Connect, part
+from plugin.vendors.eset.connect import Connect, part
 from plugin.vendors.eset.emulator import EsetEmulator
 from plugin.vendors.eset.protect import EsetProtect
 from plugin.vendors.eset.wire import GroupPageWire
@@ -24,17 +23,15 @@ from tests.vendors.eset.house import (
     LONG_AGO,
     Liar,
     adapter_to,
+    adapter_without_msp,
     asked,
     clock_of,
+    count_groups,
     link_to_liar,
     switch,
 )
 
 GROUPS = "/v1/device_groups"
-
-
-def count_groups(protect: EsetProtect) -> int:
-    return len(list(protect.groups()))
 
 
 # -- the token -------------------------------------------------------------------------------
@@ -109,10 +106,9 @@ def test_a_missing_address_is_named(emulator: EsetEmulator, missing: str) -> Non
     protect = EsetProtect(link_to(emulator, addresses=addresses))
     with pytest.raises(RuleError, match=missing):
         count_groups(protect)
-    rungs = protect.rungs()
+    step = protect.rungs()[0 if missing == "sign_in" else 1]
     with pytest.raises(RefusedError, match=missing):
-        for rung in rungs:
-            rung.run()
+        step.run()
 
 
 def test_a_missing_address_of_the_second_slot_is_named(emulator: EsetEmulator) -> None:
@@ -138,7 +134,7 @@ def test_every_region_has_servers_of_its_own(emulator: EsetEmulator, region: str
 
 
 def test_an_on_premises_console_is_asked_at_its_own_address(emulator: EsetEmulator) -> None:
-    protect = adapter_to(emulator, without_msp=True, **CONSOLE)
+    protect = adapter_without_msp(emulator, **CONSOLE)
     assert count_groups(protect) == 13
     assert asked(emulator, "/GetTokens") == 1
     assert asked(emulator, "/oauth/token") == 0
@@ -155,82 +151,9 @@ def test_a_console_without_an_address_is_a_fault_of_the_form(emulator: EsetEmula
 
 def test_a_domain_user_is_told_to_the_console() -> None:
     liar = Liar({"/GetTokens": {"accessToken": "a"}, GROUPS: {}})
-    link = link_to_liar(liar, **CONSOLE, domain_user="true")
+    link = link_to_liar(liar, {**CONSOLE, "domain_user": "true"})
     list(Connect(link, "ESET").pages("device-management", GROUPS, GroupPageWire, {}))
     assert liar.asked[0].get_json()["is_domain_user"] is True
-
-
-# -- answers that are not ready --------------------------------------------------------------
-
-
-def test_an_answer_that_is_not_ready_is_asked_for_again(
-    emulator: EsetEmulator, protect: EsetProtect
-) -> None:
-    emulator.add_fault("pending", 3, GROUPS)
-    assert count_groups(protect) == 13
-    assert asked(emulator, GROUPS) == 4
-
-
-def test_the_repeated_request_is_identical_but_for_the_handle() -> None:
-    pending = Response("", 202, {"response-id": "h1"})
-    ready = Response('{"deviceGroups": []}', 200, mimetype="application/json")
-    liar = Liar({GROUPS: [pending, ready]})
-    connect = Connect(link_to_liar(liar), "ESET")
-    connect.get("device-management", GROUPS, {"pageSize": 7})
-    first, second = liar.asked[1:]
-    assert first.url == second.url
-    assert "response-id" not in first.headers
-    assert second.headers["response-id"] == "h1"
-
-
-def test_an_answer_that_never_gets_ready_is_left_for_later(
-    emulator: EsetEmulator, protect: EsetProtect
-) -> None:
-    emulator.add_fault("pending", 99, GROUPS)
-    with pytest.raises(TransientError) as caught:
-        count_groups(protect)
-    assert caught.value.code == "pending"
-    assert caught.value.retry_after
-    assert asked(emulator, GROUPS) == REPEATS
-
-
-def test_a_waiting_answer_that_is_gone_is_asked_for_afresh() -> None:
-    pending = Response("", 202, {"response-id": "h1"})
-    ready = Response('{"deviceGroups": []}', 200, mimetype="application/json")
-    liar = Liar({GROUPS: [pending, Response("", 404), ready]})
-    assert Connect(link_to_liar(liar), "ESET").get("device-management", GROUPS) == {
-        "deviceGroups": []
-    }
-
-
-def test_a_change_whose_waiting_answer_is_gone_is_not_made_again() -> None:
-    pending = Response("", 202, {"response-id": "h1"})
-    liar = Liar({"/v1/device_tasks": [pending, Response("", 404)]})
-    protect = EsetProtect(link_to_liar(liar))
-    with pytest.raises(TransientError, match="unclear"):
-        protect.start(ActionKind.SCAN, ActionTarget("w", "d"))
-    assert len(liar.asked) == 3
-
-
-@pytest.mark.parametrize("handle", ["", "x" * 300])
-def test_a_promise_without_a_sane_handle_is_refused(handle: str) -> None:
-    liar = Liar({GROUPS: Response("", 202, {"response-id": handle} if handle else {})})
-    with pytest.raises(AnswerError):
-        Connect(link_to_liar(liar), "ESET").get("device-management", GROUPS)
-
-
-def test_the_sign_in_may_not_be_ready_either(emulator: EsetEmulator, protect: EsetProtect) -> None:
-    emulator.add_fault("pending", 1, "/oauth/token")
-    assert count_groups(protect) == 13
-
-
-def test_a_504_starts_over_without_a_handle(emulator: EsetEmulator, protect: EsetProtect) -> None:
-    emulator.add_fault("start-over", 1, GROUPS)
-    assert count_groups(protect) == 13
-    emulator.add_fault("start-over", 9, GROUPS)
-    with pytest.raises(TransientError) as caught:
-        count_groups(protect)
-    assert caught.value.code == "start_over"
 
 
 # -- limits ----------------------------------------------------------------------------------
@@ -327,5 +250,5 @@ def test_a_wrong_clock_shows_in_the_check() -> None:
         mimetype="application/json",
     )
     now = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
-    protect = EsetProtect(link_to_liar(Liar({"/oauth/token": stamped}), now))
+    protect = EsetProtect(link_to_liar(Liar({"/oauth/token": stamped}), now=now))
     assert "20 minutes behind" in protect.rungs()[0].run()

@@ -131,7 +131,7 @@ class Runtime:
         return self._limits(connection)[1]
 
     def _limits(self, connection: Connection) -> tuple[Pace, Circuit]:
-        if not inspect(connection).persistent:
+        if not inspect(connection).has_identity:
             return self._new_limits(connection)
         with self._lock:
             if connection.id not in self._shared:

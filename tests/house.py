@@ -66,7 +66,7 @@ class House:
             self.runtime,
             "tester",
             kind,
-            name or f"Test {kind}",
+            name or f"Test {kind}".replace("_", " "),
             emulator.connection_settings(),
             origin_override=emulator.origin,
         )
@@ -115,9 +115,9 @@ class House:
         self.work_all()
 
     def happen(self, what: str, **details: Any) -> dict[str, Any]:
-        """Let something happen at the first emulator it concerns."""
-        for emulator in self.emulators.values():
-            told = emulator.occur(Happening(what, details))
+        """Let something happen at the host or, if it is none of its business, at the vendor."""
+        for kind in (HOST, VENDOR):
+            told = self.emulators[kind].occur(Happening(what, details))
             if told is not None:
                 return told
         raise AssertionError(f"nothing knows {what}")

@@ -35,6 +35,7 @@ from plugin.store.queue import Claim, enqueue, wake_parked
 from plugin.store.work import TicketEntry
 
 CALLBACKS = "callbacks"
+FAREWELL = "farewell"
 CHECK = "check"
 TOKEN_BYTES = 32
 HIDDEN = "••••••••"
@@ -255,16 +256,18 @@ def _told(connection: Connection) -> dict[str, object]:
 
 
 def _after_change(runtime: Runtime, session: Session, connection: Connection) -> None:
-    """Let a new or changed host connection bring its callbacks in order."""
+    """Let a new, changed or deleted host connection bring its callbacks in order."""
     if connection.webhook_token is None:
         return
+    # The work of a deleted connection rests; taking its callbacks away is what is left to do.
+    living = connection.deleted_at is None
     enqueue(
         session,
-        CALLBACKS,
+        CALLBACKS if living else FAREWELL,
         str(connection.id),
         f"callbacks:{connection.id}",
         now=runtime.now(),
-        connection_id=connection.id,
+        connection_id=connection.id if living else None,
         revive=True,
     )
 

@@ -26,6 +26,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         watch.LOOK: watch.look,
         tickets.SEND: tickets.send,
         connections.CALLBACKS: connections.keep_callbacks,
+        connections.FAREWELL: connections.keep_callbacks,
         connections.CHECK: connections.work_check,
         receiver.JOB_KIND: _delivery,
     }

@@ -178,6 +178,29 @@ def remove_unseen_devices(
             counts.touched.add(owner)
 
 
+def remove_devices(
+    session: Session,
+    vendor_id: int,
+    workspace_id: str | None,
+    device_ids: Sequence[str],
+    now: datetime,
+    counts: Counts,
+) -> None:
+    """Mark devices as gone that the vendor names as removed."""
+    for start in range(0, len(device_ids), CHUNK):
+        query = select(DeviceRow.id, DeviceRow.workspace_id).where(
+            DeviceRow.vendor_id == vendor_id,
+            DeviceRow.device_id.in_(device_ids[start : start + CHUNK]),
+            DeviceRow.gone_at.is_(None),
+        )
+        if workspace_id is not None:
+            query = query.where(DeviceRow.workspace_id == workspace_id)
+        found = session.execute(query).all()
+        _mark_gone(session, [row.id for row in found], now)
+        counts.removed += len(found)
+        counts.touched |= {row.workspace_id for row in found}
+
+
 def _mark_gone(session: Session, numbers: list[int], now: datetime) -> None:
     for start in range(0, len(numbers), CHUNK):
         chosen = DeviceRow.id.in_(numbers[start : start + CHUNK])

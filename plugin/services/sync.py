@@ -1,6 +1,6 @@
 """Brings the mirror in step with the remotes: who is due, one pass, and its outcome."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -285,6 +285,8 @@ class _Walk:
         db.session.commit()
         for page in vendor.devices(self.scope, start):
             self._store_devices(list(page.rows), seen)
+            if page.gone:
+                self._remove_named(page.gone)
             complete = page.complete
         with writing() as session:
             if complete and start is None:
@@ -335,6 +337,12 @@ class _Walk:
         for name in ("seen", "created", "updated", "unchanged", "removed"):
             setattr(self.counts, name, getattr(self.counts, name) + getattr(counts, name))
         self.counts.touched |= counts.touched
+
+    def _remove_named(self, device_ids: Sequence[str]) -> None:
+        """Mark devices as gone that the vendor says it has removed."""
+        with writing() as session:
+            now, scope = self.runtime.now(), self.scope or None
+            mirror.remove_devices(session, self.connection.id, scope, device_ids, now, self.counts)
 
     def _remove_unseen(self, session: Session, seen: SeenRows) -> None:
         limits = self.runtime.settings.limits.guard

@@ -7,6 +7,7 @@ which always looks for the key in the host before it creates anything.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import cast
+from urllib.parse import quote
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -193,7 +194,7 @@ class _Desk:
             company=_company_name(self._session, self._integration.host_id, self._company_id),
             workspace=self._workspace,
             vendor=self._runtime.adapter_class(self._vendor.kind).title,
-            link=f"{self._runtime.settings.public_url}/devices?q={detection.device_name}",
+            link=f"{self._runtime.settings.public_url}/devices?q={quote(detection.device_name)}",
         )
         summary = fill((row.summary_template if row else "") or DEFAULT_SUMMARY, words, 300)
         entry = TicketEntry(

@@ -111,6 +111,7 @@ def _password_page(faults: dict[str, list[str]]) -> str:
     return render_template(
         "password.html",
         errors=faults,
+        account=person().name,
         first=person().must_change,
         shortest=access.SHORTEST_PASSWORD,
     )

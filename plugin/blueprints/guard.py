@@ -34,9 +34,14 @@ CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 BEARER = "bearer "
 
 
-def allow(role: Role, *, in_frames: bool = True) -> Callable[[View], View]:
-    """Let in people (and API tokens) whose role covers ``role``."""
-    return _stamp(access_rule=("role", role), in_frames=in_frames)
+def allow(
+    role: Role, *, in_frames: bool = True, polled: bool = False
+) -> Callable[[View], View]:
+    """Let in people (and API tokens) whose role covers ``role``.
+
+    ``polled``: a page asks by itself, again and again, so that nobody counts as present for it.
+    """
+    return _stamp(access_rule=("role", role), in_frames=in_frames, polled=polled)
 
 
 def anyone(
@@ -168,7 +173,9 @@ def _recognise() -> None:
         g.person = access.person_with_token(runtime(), header[len(BEARER) :].strip())
         return
     secret = request.cookies.get(cookie_name(), "")
-    session = access.session_of(runtime(), secret) if secret else None
+    view = current_app.view_functions.get(request.endpoint or "")
+    present = not getattr(view, "polled", False)
+    session = access.session_of(runtime(), secret, present=present) if secret else None
     if session is None:
         g.form_token = request.cookies.get(_visitor_cookie(), "") or secrets.token_urlsafe(32)
         g.new_visitor = _visitor_cookie() not in request.cookies

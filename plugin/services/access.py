@@ -174,8 +174,11 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def session_of(runtime: Runtime, secret: str) -> UserSession | None:
-    """Return the living session of a cookie's secret, or None."""
+def session_of(runtime: Runtime, secret: str, *, present: bool = True) -> UserSession | None:
+    """Return the living session of a cookie's secret, or None.
+
+    ``present`` says that a person asks: a page that asks by itself keeps no session alive.
+    """
     found = db.session.scalar(select(UserSession).where(UserSession.digest == digest(secret)))
     if found is None or found.ended_at is not None or found.user.disabled:
         return None
@@ -183,7 +186,7 @@ def session_of(runtime: Runtime, secret: str) -> UserSession | None:
     idle = timedelta(minutes=runtime.settings.limits.access.idle_minutes)
     if found.expires_at <= now or found.seen_at + idle <= now:
         return None
-    if now - found.seen_at > SEEN_EVERY:
+    if present and now - found.seen_at > SEEN_EVERY:
         with writing():
             found.seen_at = now
     return found

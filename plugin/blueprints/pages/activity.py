@@ -96,7 +96,7 @@ def run(run_id: int) -> Answer:
 
 
 @blueprint.get("/runs/<int:run_id>/progress")
-@allow(Role.VIEWER)
+@allow(Role.VIEWER, polled=True)
 def progress(run_id: int) -> Answer:
     """Show how far a run is, for the part of the page that keeps itself fresh."""
     row = _run(run_id)

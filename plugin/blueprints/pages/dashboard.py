@@ -21,7 +21,7 @@ def home() -> str:
 
 
 @blueprint.get("/dashboard/runs")
-@allow(Role.VIEWER)
+@allow(Role.VIEWER, polled=True)
 def runs() -> Answer:
     """Show the last runs, for the part of the page that keeps itself fresh."""
     return fragment("dashboard/_runs.html", runs=lists.last_runs(scope()))

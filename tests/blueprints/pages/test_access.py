@@ -146,6 +146,18 @@ def test_people_end_their_own_sessions_and_administrators_anybodys(empty_office:
     assert viewer.get("/").status_code == 302
 
 
+def test_a_page_left_open_keeps_nobody_signed_in(empty_office: Office) -> None:
+    viewer, minutes = empty_office.viewer, empty_office.house.runtime.settings.limits.access
+    for _ in range(3):
+        empty_office.house.clock.forward(minutes.idle_minutes * 60 * 0.4)
+        answer = viewer.get("/dashboard/runs")
+    assert answer.status_code == 302
+    technician = empty_office.technician
+    for _ in range(3):
+        empty_office.house.clock.forward(minutes.idle_minutes * 60 * 0.4)
+        assert technician.get("/devices").status_code == 200
+
+
 # -- every form ----------------------------------------------------------------------------------
 
 

@@ -34,9 +34,7 @@ CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 BEARER = "bearer "
 
 
-def allow(
-    role: Role, *, in_frames: bool = True, polled: bool = False
-) -> Callable[[View], View]:
+def allow(role: Role, *, in_frames: bool = True, polled: bool = False) -> Callable[[View], View]:
     """Let in people (and API tokens) whose role covers ``role``.
 
     ``polled``: a page asks by itself, again and again, so that nobody counts as present for it.

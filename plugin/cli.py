@@ -139,6 +139,8 @@ def _greet(runtime: Runtime, *, sandbox: bool) -> str:
             f"  Sandbox:   {address}   (a made-up MSP: let things happen, break things)",
             "  Try first: press “Let it happen” there with “detection”,",
             "             then look at Tickets here.",
+            f"  Embedded:  http://127.0.0.1:{runtime.settings.sandbox_port + 1}/host/dashboard"
+            "   (a PSA page with ours in its frame)",
         ]
     lines += ["  Ctrl-C ends everything.", ""]
     return "\n".join(lines)
@@ -193,7 +195,8 @@ def _connect_sandbox(runtime: Runtime, settings: Settings) -> None:
             time.sleep(0.1)
     if connect(runtime, settings.sandbox_port + 1):
         for _ in range(FIRST_DETECTIONS):
-            _let_happen(address, "detection")
+            _let_happen(address, what="detection")
+        _let_happen(address, what="frame", url=f"{settings.public_url}/?embedded=1")
 
 
 def _lively(settings: Settings) -> Settings:
@@ -202,8 +205,8 @@ def _lively(settings: Settings) -> Settings:
     return replace(settings, limits=replace(settings.limits, sync=sync))
 
 
-def _let_happen(address: str, what: str) -> None:
-    body = json.dumps({"what": what}).encode()
+def _let_happen(address: str, **happening: str) -> None:
+    body = json.dumps(happening).encode()
     call = urllib.request.Request(  # noqa: S310 - our own sandbox
         f"{address}happen", body, {"Content-Type": "application/json"}
     )

@@ -1,0 +1,99 @@
+"""The whole program as a newcomer starts it: real processes, real sockets, the sandbox's MSP."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from soak.installation import Installation, running
+
+pytestmark = pytest.mark.slow
+PSA = "connectwise_psa"
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with running(tmp_path_factory.mktemp("whole")) as started:
+        started.wait_for(lambda: len(started.api_all("tickets")) >= 4, 60, "no tickets")
+        yield started
+
+
+def tickets_of(installation: Installation, told: dict[str, str]) -> list[dict[str, object]]:
+    return [
+        ticket
+        for ticket in installation.api_all("tickets")
+        if (ticket["device_id"], ticket["condition"]) == (told["device"], told["condition"])
+        and ticket["ticket_id"]
+    ]
+
+
+def at_the_host(installation: Installation, key: object) -> int:
+    tickets = installation.world(PSA)["tickets"]
+    return sum(ticket.get("externalXRef") == key for ticket in tickets)
+
+
+def test_it_shows_the_made_up_msp_soon_after_it_is_ready(installation: Installation) -> None:
+    def all_there() -> bool:
+        devices = installation.api("devices")["total"]
+        deliveries = installation.api("deliveries")["total"]
+        return bool(devices >= 120 and deliveries >= 4)
+
+    installation.wait_for(all_there, 60, "devices and calls did not show")
+
+
+def test_a_detection_is_one_ticket_soon_and_a_note_when_it_repeats(
+    installation: Installation,
+) -> None:
+    told = installation.steer("happen", what="detection")
+    installation.wait_for(lambda: tickets_of(installation, told), 30, "no ticket")
+    again = {name: told[name] for name in ("workspace", "device", "condition")}
+    installation.steer("happen", what="detection", **again)
+    installation.wait_for(
+        lambda: tickets_of(installation, told)[0]["notes_sent"] == 1, 30, "no note"
+    )
+    (ticket,) = tickets_of(installation, told)
+    assert at_the_host(installation, ticket["key"]) == 1
+
+
+def test_a_ticket_closed_in_the_host_is_closed_here_by_its_call(
+    installation: Installation,
+) -> None:
+    told = installation.steer("happen", what="detection")
+    installation.wait_for(lambda: tickets_of(installation, told), 30, "no ticket")
+    ticket = tickets_of(installation, told)[0]
+    installation.steer("happen", what="ticket-closed", ticket=ticket["ticket_id"])
+    installation.wait_for(
+        lambda: tickets_of(installation, told)[0]["state"] == "closed", 30, "not followed"
+    )
+
+
+@pytest.mark.parametrize("how", ["signature", "site", "company", "key"])
+def test_a_forged_call_has_no_effect_and_says_why(installation: Installation, how: str) -> None:
+    before = installation.api("deliveries")["total"]
+    ticket = installation.api_all("tickets")[0]
+    with contextlib.suppress(AssertionError):
+        installation.steer("happen", what="forged-call", how=how, ticket=ticket["ticket_id"])
+
+    def judged() -> bool:
+        newest = installation.api("deliveries?page_size=25")["items"]
+        fresh = installation.api("deliveries")["total"] - before
+        return fresh == 0 or all(
+            each["state"] == "dropped" and each["reason"] for each in newest[:fresh]
+        )
+
+    installation.wait_for(judged, 30, "a forged call was not judged")
+
+
+def test_nothing_broke_a_contract(installation: Installation) -> None:
+    for kind in (PSA, "kaspersky_ksc"):
+        assert installation.world(kind)["breaches"] == []
+
+
+def test_ctrl_c_leaves_no_process_behind(installation: Installation) -> None:
+    processes = installation.processes()
+    assert len(processes) >= 4
+    assert installation.stop(signal.SIGINT) == 0
+    _, alive = psutil.wait_procs(processes, timeout=10)
+    assert alive == []

@@ -147,6 +147,9 @@ class Adapter(ABC):
     notice: ClassVar[str] = ""
     """A sentence shown before the form, where a person must know something first."""
 
+    submit: ClassVar[str] = "Continue"
+    """What the vendor's own plug-in calls the button that sends the form."""
+
     guide: ClassVar[tuple[str, ...]] = ()
     """Numbered steps that make the dedicated API user, shown beside the form."""
 

@@ -57,6 +57,7 @@ class _Cloud(
     tenant_kind: ClassVar[str]
     scope = Scope.WORKSPACE
     environments = True
+    submit = "Sign in"
     actions = frozenset(TASKS)
     notice = (
         "Kaspersky publishes no interface for programs to this product. Until Kaspersky grants a "

@@ -50,6 +50,7 @@ def test_the_notice_stands_before_the_password(empty_office: Office) -> None:
         shown = empty_office.administrator.read(f"/connections/new/{kind}")
         if adapter.notice:
             assert shown.index(str(adapter.notice)[:30]) < shown.index('type="password"')
+        assert f"{adapter.submit}</button>" in shown
         for field in adapter.fields:
             assert f'id="{field.name}"' in shown
 

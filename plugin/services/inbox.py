@@ -6,13 +6,16 @@ repeats and losses do no harm, and a forged one can at worst cause a look at our
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 from prometheus_client import Counter
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from plugin.domain.contracts import SendsWebhooks
-from plugin.domain.errors import ForgedError, PluginError
+from plugin.domain.errors import BusyError, ForgedError, PluginError
 from plugin.domain.model import Delivery as Call
 from plugin.domain.model import EventKind, HostEvent
 from plugin.runtime import Runtime
@@ -32,6 +35,8 @@ _ALSO_KEPT = frozenset({"content-type", "user-agent"})
 _BY_THE_WAY = ("x-forwarded-", "x-request-", "x-real-ip", "x-amzn-", "x-envoy-", "x-b3-")
 _CLOSED = (DeliveryState.HANDLED, DeliveryState.DROPPED)
 _STEP = 500
+_MOST_REFUSED = 20
+_SHOW_SECONDS = 1.0
 _refused = Counter("bridgehead_deliveries_forged_total", "Calls that nobody could vouch for")
 
 
@@ -48,13 +53,19 @@ def accept(
 ) -> Accepted:
     """Store a call durably; the same call waiting already is counted, not stored twice.
 
-    ForgedError, and nothing stored, when its proof needs no network and fails; BusyError when it
-    cannot be stored in time.
+    ForgedError when its proof needs no network and fails: then the call is shown with the reason,
+    but never handled. BusyError when it cannot be stored in time.
     """
     kept = _worth_keeping(headers)
     now = receiver.runtime.now()
     call = Call(body=body, headers=kept, query=query, received_at=now)
-    proven = _prove_now(receiver.runtime, connection, call)
+    try:
+        proven = _prove_now(receiver.runtime, connection, call)
+    except ForgedError as error:
+        # Not now: a forged call must not take longer than one for an unknown address.
+        show = partial(_show_refused, connection.id, call, error.message, now)
+        receiver.afterwards(show)
+        raise
     return receiver.store(
         Incoming(
             connection_id=connection.id,
@@ -66,6 +77,35 @@ def accept(
             proven=proven,
         )
     )
+
+
+def _show_refused(connection_id: int, call: Call, reason: str, now: datetime) -> None:
+    """Keep a forged call where a person can see it, a few an hour: more say nothing new.
+
+    It has no job, so nothing ever acts on it; when the store is busy it is only counted.
+    """
+    recent = select(func.count(Delivery.id)).where(
+        Delivery.connection_id == connection_id,
+        Delivery.state == DeliveryState.DROPPED,
+        Delivery.proven.is_(False),
+        Delivery.received_at > now - timedelta(hours=1),
+    )
+    with suppress(BusyError, SQLAlchemyError), writing(timeout=_SHOW_SECONDS) as session:
+        if (session.scalar(recent) or 0) >= _MOST_REFUSED:
+            return
+        session.add(
+            Delivery(
+                connection_id=connection_id,
+                received_at=now,
+                digest=_digest(call),
+                headers=[list(header) for header in call.headers],
+                query=call.query,
+                body=call.body,
+                state=DeliveryState.DROPPED,
+                reason=f"refused: {reason}",
+                handled_at=now,
+            )
+        )
 
 
 def _worth_keeping(headers: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

@@ -5,10 +5,12 @@ All calls that wait are stored in one transaction with one sync to disk, and ans
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from threading import BoundedSemaphore
 from typing import Any, cast
 
 from flask import Flask
@@ -32,6 +34,7 @@ _FIND_SECONDS = 1.0
 _FRESH_SECONDS = 2.0
 _STALE_SECONDS = 600.0
 _MOST_TOKENS = 10_000
+_MOST_LATER = 100
 _log = logging.getLogger(__name__)
 _deliveries = cast(Table, Delivery.__table__)
 
@@ -70,6 +73,8 @@ class Receiver:
         self.app, self.runtime = app, runtime
         self._finder: Clerk[str, Connection | None] = Clerk("find-connections", self._find_all)
         self._writer: Clerk[Incoming, Accepted] = Clerk("store-deliveries", self._store_all)
+        self._later = ThreadPoolExecutor(1, "show-refused")
+        self._waiting = BoundedSemaphore(_MOST_LATER)
         self._known: dict[str, tuple[float, Connection | None]] = {}
 
     def find(self, token: str) -> Connection | None:
@@ -91,6 +96,22 @@ class Receiver:
             self._known = {}
         self._known[token] = (now, connection)
         return connection
+
+    def afterwards(self, do: Callable[[], None]) -> None:
+        """Have something done without making the sender wait; forgotten when too much waits."""
+        if self._waiting.acquire(blocking=False):
+            self._later.submit(self._do_inside, do)
+
+    def close(self) -> None:
+        """Finish what was left for afterwards."""
+        self._later.shutdown(wait=True)
+
+    def _do_inside(self, do: Callable[[], None]) -> None:
+        try:
+            with self.app.app_context():
+                do()
+        finally:
+            self._waiting.release()
 
     def store(self, call: Incoming) -> Accepted:
         """Store a call; it is on disk when this returns. BusyError when that takes too long."""

@@ -199,11 +199,25 @@ def test_a_retried_call_is_no_double_of_its_own_repeat(desk: Desk) -> None:
     assert [row.state for row in desk.rows()] == ["handled", "dropped"]
 
 
-def test_a_forged_call_is_refused_before_anything_is_stored(desk: Desk) -> None:
+def test_a_forged_call_is_refused_and_shown_but_never_handled(desk: Desk) -> None:
     connection = desk.play.add_connection()
     with pytest.raises(ForgedError):
         desk.accept(connection, saying(), headers=[("X-Content-Signature", "no")])
-    assert desk.rows() == []
+    desk.receiver.close()
+    (row,) = desk.rows()
+    assert (row.state, row.proven) == (DeliveryState.DROPPED, False)
+    assert row.reason.startswith("refused: ")
+    desk.work(connection)
+    assert desk.fetched == []
+
+
+def test_a_flood_of_forged_calls_is_counted_not_kept(desk: Desk) -> None:
+    connection = desk.play.add_connection()
+    for number in range(30):
+        with pytest.raises(ForgedError):
+            desk.accept(connection, b"%d" % number, headers=[("X-Content-Signature", "no")])
+    desk.receiver.close()
+    assert len(desk.rows()) == 20
 
 
 def test_a_forged_call_that_only_the_network_shows_has_no_effect(desk: Desk) -> None:

@@ -26,7 +26,7 @@ from plugin.runtime import Runtime
 from plugin.sandbox.connect import connect
 from plugin.sandbox.control import control_app
 from plugin.sandbox.server import Sandbox
-from plugin.services import access, journal
+from plugin.services import access, journal, secrets
 from plugin.services.access import Role
 from plugin.settings import Settings, load
 from plugin.store import database
@@ -300,6 +300,20 @@ def create_token(role: str, name: str, days: int | None, as_json: bool) -> None:
     with _inside() as (_, runtime):
         made = access.create_token(runtime, _operator(), name, Role(role), days)
     _tell({"token": made, "role": role}, made, as_json)
+
+
+@program.group("secrets")
+def secrets_group() -> None:
+    """Look after the vault."""
+
+
+@secrets_group.command("rotate")
+@as_json
+def rotate_secrets(as_json: bool) -> None:
+    """Seal every secret with a fresh key; may be killed and run again."""
+    with _inside() as (_, runtime):
+        changed = secrets.rotate(runtime, _operator())
+    _tell({"resealed": changed}, f"{changed} secrets were sealed anew", as_json)
 
 
 @program.group("audit")

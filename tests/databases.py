@@ -18,15 +18,18 @@ from functools import cache
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from flask import Flask
+from sqlalchemy import Dialect, Engine
 
 from plugin.store import database as schema
 from plugin.store.base import db, writing
 
 _numbers = count(1)
+_statements: dict[str, tuple[Dialect, dict[Any, Any]]] = {}
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -56,7 +59,19 @@ def bare_app(url: str) -> Flask:
     """Return an application that has a database and nothing else."""
     app = Flask("bare")
     schema.configure(app, url)
+    with app.app_context():
+        _share_statements(db.engine)
     return app
+
+
+def _share_statements(engine: Engine) -> None:
+    """Let all engines of a kind share one memory of compiled statements.
+
+    Otherwise each test's new engine would write the same SQL anew: a fifth of the suite's time.
+    """
+    dialect, compiled = _statements.setdefault(engine.dialect.name, (engine.dialect, {}))
+    engine.dialect = dialect
+    engine.update_execution_options(compiled_cache=compiled)
 
 
 def fresh_sqlite(folder: Path) -> str:

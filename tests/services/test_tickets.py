@@ -77,6 +77,7 @@ def test_the_same_condition_again_is_a_note_and_no_second_ticket(
     assert decisions()[-2:] == ["appended", "sent"]
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the faults are the host's
 @pytest.mark.parametrize("fault", FAULTS)
 def test_whatever_breaks_once_there_is_exactly_one_ticket(
     house: House, integration: Integration, fault: str

@@ -31,9 +31,11 @@ class Stage:
         limits = made.settings.limits
         quick = replace(limits, work=replace(limits.work, lease=LEASE))
         self.runtime = replace(made, settings=replace(made.settings, limits=quick))
+        self.meeting = threading.Barrier(3)
         self.handlers: dict[str, Handler] = {
             "quick": self.do_quickly,
             "slow": self.do_slowly,
+            "meeting": self.do_together,
             "for ever": self.do_for_ever,
         }
 
@@ -88,6 +90,12 @@ class Stage:
         self.note(f"begin {claim.lane} {claim.subject}")
         time.sleep(0.4)
         self.note(f"end {claim.lane} {claim.subject}")
+        return None
+
+    def do_together(self, runtime: Runtime, claim: Claim) -> datetime | None:
+        """Wait until two other jobs run at the same moment."""
+        self.meeting.wait(10)
+        self.note(f"met {claim.lane}")
         return None
 
     def do_for_ever(self, runtime: Runtime, claim: Claim) -> datetime | None:

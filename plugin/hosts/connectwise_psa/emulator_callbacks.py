@@ -39,13 +39,19 @@ PAUSES = (timedelta(seconds=2), timedelta(seconds=4))
 SWITCHED_OFF_AFTER = timedelta(days=3)
 KEPT = 500
 _AT_ONCE = 8
-_FORGERIES: dict[str, Record] = {
+FORGERIES: dict[str, Record] = {
     "signature": {},
+    "byte": {},
+    "old-key": {},
     "site": {"FromUrl": "psa.stranger.example"},
     "company": {"CompanyId": "stranger"},
     "key": {"Metadata": {"key_url": "https://psa.stranger.example/system/callbackkey/index.rails"}},
 }
 """What a stranger would change, by the word that asks for it."""
+
+
+def _encoded(message: Record) -> bytes:
+    return json.dumps(message, ensure_ascii=False).encode()
 
 
 class Callbacks:
@@ -105,7 +111,7 @@ class Callbacks:
             self._finish(str(number), row, "lost", None)
 
     def forge(self, entry: Record, how: str) -> None:
-        """Queue a call that PSA never made: wrongly signed, or with a key or site elsewhere."""
+        """Queue a call that PSA never made; ``how`` is a word of :data:`FORGERIES`."""
         row = {"callback": entry["id"], "type": entry["type"], "record": 1, "action": "updated"}
         row |= {"member": "stranger", "entity": None, "due": self._now().isoformat(), "tries": 0}
         self._put({**row, "forged": how})
@@ -119,9 +125,12 @@ class Callbacks:
         """
         keys, current = self._table("keys"), self._table("key")
         old = current.get("current", {}).get("id", "")
+        before = keys.get(old, {})
         if expire and old:
-            keys.pop(old, None)
+            del keys[old]
         name = old if in_place and old else str(uuid4())
+        if old:
+            current["retired"] = {"id": old, "signing_key": before["signing_key"]}
         keys[name] = {"signing_key": secrets.token_hex(16)}
         current["current"] = {"id": name}
         return name
@@ -171,11 +180,24 @@ class Callbacks:
             self._finish(number, row, "dropped", None)
             return []
         name = self._table("key")["current"]["id"]
-        message = {**self._message(row, name), **_FORGERIES.get(row.get("forged", ""), {})}
-        body = json.dumps(message, ensure_ascii=False).encode()
         url = f"{entry['url']}{row['record']}&action={row['action']}"
-        key = "a stranger's" if "forged" in row else self._table("keys")[name]["signing_key"]
-        return [(number, url, body, sign(key, body))]
+        if "forged" in row:
+            return [(number, url, *self._forged(row, name))]
+        body = _encoded(self._message(row, name))
+        return [(number, url, body, sign(self._table("keys")[name]["signing_key"], body))]
+
+    def _forged(self, row: Record, name: str) -> tuple[bytes, str]:
+        """Return body and signature of a call that only pretends to come from here."""
+        how = row["forged"]
+        if how == "old-key":
+            old = self._table("key")["retired"]
+            body = _encoded(self._message(row, old["id"]))
+            return body, sign(old["signing_key"], body)
+        body = _encoded({**self._message(row, name), **FORGERIES[how]})
+        if how == "byte":
+            honest = sign(self._table("keys")[name]["signing_key"], body)
+            return body.replace(b"stranger", b"strangor", 1), honest
+        return body, sign("a stranger's", body)
 
     def _message(self, row: Record, key: str) -> Record:
         instance = self._instance()

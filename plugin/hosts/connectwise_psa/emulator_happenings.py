@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from plugin.edge.shelf import Table
-from plugin.hosts.connectwise_psa.emulator_callbacks import Callbacks
+from plugin.hosts.connectwise_psa.emulator_callbacks import FORGERIES, Callbacks
 from plugin.hosts.connectwise_psa.emulator_pages import HostPages
 from plugin.hosts.connectwise_psa.emulator_records import Record, Records
 from plugin.hosts.connectwise_psa.emulator_shapes import Place
@@ -124,8 +124,10 @@ class Happenings:
         return {"callbacks": switched} if switched else None
 
     def _forged_call(self, details: Details) -> Told:
-        """Let a stranger call as if he were PSA; ``how``: signature, site, company or key."""
+        """Let a stranger call as if he were PSA; ``how`` is a word of FORGERIES."""
         how = str(details.get("how") or "signature")
+        if how not in FORGERIES:
+            raise ValueError(f"how: {how} is none of {', '.join(FORGERIES)}")
         entry = next(self._records.every("system/callbacks"), None)
         if entry is None:
             return None

@@ -53,6 +53,10 @@ class KeyShelf:
         while len(self._keys) > KEPT_KEYS:
             self._vain.pop(self._keys.popitem(last=False)[0], None)
 
+    def keep_only(self, url: str) -> None:
+        """Forget every other key: PSA signs with a new one, so an older one must be asked for."""
+        self._keys = OrderedDict({url: self._keys[url]})
+
     def mark_vain(self, url: str) -> None:
         """Remember that even a fresh key did not fit a delivery."""
         self._vain[url] = self._now()
@@ -87,6 +91,7 @@ class Proof:
         if not matches(key, delivery.body, signature):
             self._keys.mark_vain(url)
             raise self._forged("the signature does not fit the body")
+        self._keys.keep_only(url)
 
     def is_offline(self, delivery: Delivery) -> bool:
         """Tell whether :meth:`demand` would decide without a call."""

@@ -226,6 +226,14 @@ def test_a_key_that_moved_to_another_address_is_found(scene: Scene) -> None:
     assert scene.key_calls == 2
 
 
+def test_an_old_key_is_worth_nothing_once_a_new_one_was_seen(scene: Scene) -> None:
+    old = scene.delivery()
+    assert scene.prove(old) == ""
+    scene.psa.occur(Happening("rotate-key", {"expire": True}))
+    assert scene.prove(scene.delivery()) == ""
+    assert scene.prove(old) == "the host does not know the signing key (any more)"
+
+
 def test_a_key_that_changed_in_its_place_is_fetched_afresh(scene: Scene) -> None:
     assert scene.prove(scene.delivery()) == ""
     scene.psa.occur(Happening("rotate-key", {"in_place": True}))

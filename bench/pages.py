@@ -23,7 +23,7 @@ from plugin.store.mirror import DetectionRow, DeviceRow, WorkspaceRow
 SMALL, LARGE = 1_000, 100_000
 WORKSPACES = 100
 ROUNDS = 21
-PAGES = ("/devices", "/devices?protection=critical", "/devices?sort=-name&page=3", "/tickets")
+PAGES = ("/", "/devices", "/devices?protection=critical", "/devices?sort=-name&page=3", "/tickets")
 STARTED = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 
 

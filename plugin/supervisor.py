@@ -1,9 +1,11 @@
 """Keeps the processes of ``bridgehead run`` alive on one machine, and ends them together.
 
 It imports next to nothing, so that watching costs no memory. A child that dies is started again
-after a short, growing pause; Ctrl-C or a TERM signal ends all of them, the last started first.
+after a short, growing pause; Ctrl-C or a TERM signal ends all of them, the last started first. When
+it is killed itself, the children end too, so that a new start finds its ports free.
 """
 
+import ctypes
 import json
 import os
 import signal
@@ -18,6 +20,7 @@ from types import FrameType
 GRACE_SECONDS = 10.0
 LONGEST_PAUSE = 10.0
 READY_SECONDS = 60.0
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass
@@ -33,7 +36,11 @@ class Child:
 
     def start(self) -> None:
         """Start the process in a group of its own, so that Ctrl-C reaches it through us alone."""
-        self.process = subprocess.Popen(self.command, start_new_session=True)  # noqa: S603
+        self.process = subprocess.Popen(  # noqa: S603
+            self.command,
+            start_new_session=True,
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        )
         self.started = time.monotonic()
 
     def look(self) -> None:
@@ -75,6 +82,11 @@ class Child:
             os.killpg(self.process.pid, number)
         except ProcessLookupError:
             return
+
+
+def _end_with_parent() -> None:
+    """Have this process told to end when the one that started it is gone, even by ``kill -9``."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Supervisor:

@@ -66,6 +66,14 @@ class Installation:
             )
         self.wait_for(self.is_ready, READY_SECONDS, "the installation is not ready")
 
+    def start_again(self, left: list[psutil.Process]) -> None:
+        """Start anew once the processes of a killed installation have ended by themselves."""
+        assert self._process is not None
+        self._process.wait(10)
+        _, alive = psutil.wait_procs(left, timeout=30)
+        assert not alive, f"outlived the one that watches them: {alive}"
+        self.start()
+
     def is_ready(self) -> bool:
         """Tell whether the web process answers that it is ready."""
         try:

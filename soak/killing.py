@@ -14,7 +14,12 @@ from soak.installation import Installation, running
 
 KILLS = 20
 DETECTIONS_BETWEEN = 3
-NAMES = {"granian": "web", "plugin.cli worker": "worker", "plugin.cli sandbox": "sandbox"}
+NAMES = {
+    "plugin.supervisor": "supervisor",
+    "granian": "web",
+    "plugin.cli worker": "worker",
+    "plugin.cli sandbox": "sandbox",
+}
 
 
 def run() -> list[Row]:
@@ -42,7 +47,11 @@ def _detect(installation: Installation) -> dict[str, str]:
 
 def _kill_one(installation: Installation, dice: random.Random) -> str:
     processes = installation.processes()
-    victim = dice.choice(processes[1:] or processes)
+    victim = dice.choice(processes)
+    if victim == processes[0]:
+        victim.kill()
+        installation.start_again(processes)
+        return "supervisor"
     with contextlib.suppress(psutil.NoSuchProcess):
         words = " ".join(victim.cmdline())
         victim.kill()

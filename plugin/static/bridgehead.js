@@ -25,8 +25,12 @@
 
   // Times arrive in UTC and are shown in the reader's zone; the title keeps UTC.
   const dayAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  // In a table the present year goes without saying, and leaves room for words.
+  const thisYear = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
   const localTimes = (part) => part.querySelectorAll("time[data-local]").forEach((time) => {
-    time.textContent = dayAndTime.format(new Date(time.dateTime));
+    const moment = new Date(time.dateTime);
+    const short = time.closest("table") && moment.getFullYear() === new Date().getFullYear();
+    time.textContent = (short ? thisYear : dayAndTime).format(moment);
     time.removeAttribute("data-local");
   });
 

@@ -82,10 +82,28 @@ def newest_delivery(installation: Installation) -> int:
     return max(int(each["id"]) for each in installation.api_all("deliveries"))
 
 
+def rotate_key(installation: Installation) -> None:
+    """Let the PSA replace its key, and wait for the first honest call that is signed with it."""
+    installation.steer("happen", what="rotate-key", expire=True)
+    before = newest_delivery(installation)
+    ticket = next(
+        each["ticket_id"] for each in installation.api_all("tickets") if each["ticket_id"]
+    )
+    installation.steer("happen", what="ticket-saved", ticket=ticket)
+    installation.wait_for(
+        lambda: any(
+            each["id"] > before and each["state"] == "handled"
+            for each in installation.api_all("deliveries")
+        ),
+        30,
+        "no call with the new key",
+    )
+
+
 @pytest.mark.parametrize("how", FORGERIES)
 def test_a_forged_call_has_no_effect_and_says_why(installation: Installation, how: str) -> None:
     if how == "old-key":
-        installation.steer("happen", what="rotate-key", expire=True)
+        rotate_key(installation)
     before, tickets = newest_delivery(installation), installation.api_all("tickets")
     installation.steer("happen", what="forged-call", how=how)
 
@@ -102,6 +120,16 @@ def test_a_forged_call_has_no_effect_and_says_why(installation: Installation, ho
 def test_nothing_broke_a_contract(installation: Installation) -> None:
     for kind in (PSA, "kaspersky_ksc"):
         assert installation.world(kind)["breaches"] == []
+
+
+def test_killing_the_watching_process_ends_the_others_and_a_new_start_works(
+    installation: Installation,
+) -> None:
+    processes = installation.processes()
+    tickets = installation.api("tickets")["total"]
+    processes[0].kill()
+    installation.start_again(processes)
+    assert installation.api("tickets")["total"] == tickets
 
 
 def test_ctrl_c_leaves_no_process_behind(installation: Installation) -> None:

@@ -82,7 +82,7 @@ MAPPING: Mapping[str, State] = {
     "ignored": ("Not integrated", "off"),
 }
 RUN_WHAT: Mapping[str, str] = {
-    "data": "Devices and events",
+    "data": "Devices and licences",
     "workspaces": "Workspaces",
     "companies": "Companies",
     "tickets": "Tickets",

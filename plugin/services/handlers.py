@@ -8,7 +8,17 @@ from types import MappingProxyType
 from sqlalchemy import delete
 
 from plugin.runtime import Runtime
-from plugin.services import connections, follow, inbox, outcomes, receiver, sync, tickets, watch
+from plugin.services import (
+    connections,
+    follow,
+    inbox,
+    outcomes,
+    receiver,
+    sync,
+    ticket_decisions,
+    tickets,
+    watch,
+)
 from plugin.services.work import Handler, Hook
 from plugin.store.base import writing
 from plugin.store.people import SignInTry, UserSession
@@ -24,7 +34,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
     {
         sync.RUN: sync.work,
         watch.LOOK: watch.look,
-        tickets.SEND: tickets.send,
+        ticket_decisions.SEND: tickets.send,
         connections.CALLBACKS: connections.keep_callbacks,
         connections.FAREWELL: connections.keep_callbacks,
         connections.CHECK: connections.work_check,
@@ -35,7 +45,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
 HOOKS: Mapping[str, Hook] = MappingProxyType(
     {
         sync.RUN: outcomes.note_run,
-        tickets.SEND: outcomes.note_ticket,
+        ticket_decisions.SEND: outcomes.note_ticket,
         receiver.JOB_KIND: inbox.note_fate,
     }
 )

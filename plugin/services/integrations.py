@@ -10,7 +10,7 @@ from plugin.domain.errors import ConflictError, RuleError
 from plugin.domain.integrations import integration_name
 from plugin.domain.tickets import TICKET_SEVERITIES, Trigger
 from plugin.runtime import Runtime
-from plugin.services import sync, tickets, watch
+from plugin.services import sync, ticket_decisions, watch
 from plugin.services.journal import audit
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
@@ -257,7 +257,9 @@ def _reconsider(runtime: Runtime, session: Session, integration: Integration) ->
     session.flush()
     lanes: set[str] = set()
     for link in integration.links:
-        lanes |= tickets.reconsider(runtime, session, integration.vendor, link.workspace_id)
+        lanes |= ticket_decisions.reconsider(
+            runtime, session, integration.vendor, link.workspace_id
+        )
     return lanes
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from plugin.domain.errors import RuleError
 from plugin.domain.matching import Party, Suggestion, suggest
 from plugin.runtime import Runtime
-from plugin.services import tickets
+from plugin.services import ticket_decisions
 from plugin.services.journal import SYSTEM, audit
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
@@ -76,7 +76,7 @@ def map_company(
             before=before,
             after=company_id,
         )
-        lanes = tickets.reconsider(runtime, session, integration.vendor, workspace_id)
+        lanes = ticket_decisions.reconsider(runtime, session, integration.vendor, workspace_id)
     _wake_all(runtime, lanes)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from plugin.domain.contracts import FindsDetections, Scope, Vendor
 from plugin.runtime import Runtime
-from plugin.services import mirror, tickets
+from plugin.services import mirror, ticket_decisions
 from plugin.services.mirror import Counts
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
@@ -105,7 +105,7 @@ def _fetch(
         with writing() as session:
             now = runtime.now()
             new = mirror.store_detections(session, connection.id, page.rows, now, Counts())
-            lanes = tickets.consider(runtime, session, connection, new)
+            lanes = ticket_decisions.consider(runtime, session, connection, new)
             if page.next_cursor is not None:
                 mirror.move_cursor(
                     session, connection.id, scope, "detections", page.next_cursor, now

@@ -9,7 +9,7 @@ from plugin.blueprints.guard import blueprint as new_blueprint
 from plugin.blueprints.pages import words
 from plugin.blueprints.pages.context import scope
 from plugin.blueprints.pages.showing import Answer, ask, csv_file, one, show, wants_csv
-from plugin.services import lists, tickets
+from plugin.services import lists, ticket_decisions
 from plugin.services.access import Role
 from plugin.services.lists import Ask
 from plugin.store.work import TicketEntry
@@ -87,7 +87,7 @@ def ticket(entry_id: int) -> Answer:
         "tickets/one.html",
         line=lists.tickets.lines([row.id])[row.id],
         log=lists.ticket_log_of(row),
-        job=lists.job_of(tickets.SEND, row.id),
+        job=lists.job_of(ticket_decisions.SEND, row.id),
         device_id=lists.device_of(row),
     )
 

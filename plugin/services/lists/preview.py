@@ -7,7 +7,7 @@ from sqlalchemy import and_, select
 
 from plugin.domain.tickets import Circumstances, Verdict, decide
 from plugin.runtime import Runtime
-from plugin.services import tickets
+from plugin.services import ticket_decisions
 from plugin.store.base import db
 from plugin.store.integrations import CompanyMapping, Integration, WorkspaceLink
 from plugin.store.mirror import DetectionRow, WorkspaceRow
@@ -29,7 +29,7 @@ def ticket_preview(runtime: Runtime, integration: Integration) -> Preview:
     """Decide about the recent detections as if writing tickets were on; nothing is written."""
     now = runtime.now()
     since = now - timedelta(seconds=runtime.settings.limits.tickets.lifetime)
-    rules = [tickets.rule_of(row) for row in integration.rules]
+    rules = [ticket_decisions.rule_of(row) for row in integration.rules]
     known, reasons, made = _ticketed(integration), dict[str, int](), set[tuple[str, str, str]]()
     for row, company_id, name in _recent(integration, since):
         key = (row.workspace_id, row.device_id, row.kind)
@@ -41,7 +41,7 @@ def ticket_preview(runtime: Runtime, integration: Integration) -> Preview:
             workspace_name=name or row.workspace_id,
             now=now,
         )
-        decision = decide(tickets.detection_of(row), rules, about, None)
+        decision = decide(ticket_decisions.detection_of(row), rules, about, None)
         if decision.verdict is Verdict.MAKE:
             made.add(key)
         else:

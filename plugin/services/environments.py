@@ -44,6 +44,14 @@ def consequences(runtime: Runtime, target: Environment) -> Consequences:
     )
 
 
+def connections_of(environment: Environment) -> list[Connection]:
+    """Return the connections that belong to ``environment``, by name."""
+    query = select(Connection).where(
+        Connection.environment == environment.value, Connection.deleted_at.is_(None)
+    )
+    return list(db.session.scalars(query.order_by(Connection.name)))
+
+
 def _count_integrations(vendor_ids: list[int]) -> int:
     query = select(func.count(Integration.id)).where(
         Integration.vendor_id.in_(vendor_ids), Integration.deleted_at.is_(None)
@@ -87,11 +95,7 @@ def pick(runtime: Runtime, actor: str, target: Environment, confirmed: str) -> N
         )
         lanes = [
             connections.ask_for_check(runtime, session, connection)
-            for connection in session.scalars(
-                select(Connection).where(
-                    Connection.environment == target.value, Connection.deleted_at.is_(None)
-                )
-            )
+            for connection in connections_of(target)
         ]
     for lane in lanes:
         runtime.wake(lane)

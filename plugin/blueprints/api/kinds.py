@@ -1,14 +1,18 @@
 """What can be connected, and which of the vendors' servers are used."""
 
+from typing import Any
+
 from flask.views import MethodView
 from marshmallow import fields
 
-from plugin.blueprints.api.doors import Door, Short
-from plugin.blueprints.api.values import Answer, ToldSwitch, ToldText
-from plugin.blueprints.guard import allow, runtime
+from plugin.blueprints.api.doors import Door, Short, named
+from plugin.blueprints.api.values import Answer, Text, ToldSwitch, ToldText, Wish, one_of
+from plugin.blueprints.guard import allow, person, runtime
 from plugin.domain.contracts import Adapter, SendsWebhooks
+from plugin.services import environments
 from plugin.services.access import Role
 from plugin.services.lists import Ask, Listing
+from plugin.settings import Environment as Servers
 
 environment = Door("environment", "Which of the vendor's servers are used.")
 vendors = Door("vendors", "Kinds of security vendors, with the fields a connection needs.")
@@ -21,6 +25,15 @@ class EnvironmentSchema(Answer):
     environment = ToldText(lambda found: found.value.value)
     source = fields.String()
     locked = fields.Boolean(metadata={"description": "A stronger source than the page holds it"})
+
+
+class PickSchema(Wish):
+    """Another environment, named twice."""
+
+    environment = one_of(Servers, required=True)
+    confirmed = Text(
+        least=1, most=20, required=True, metadata={"description": "The environment's name again"}
+    )
 
 
 class ChoiceSchema(Answer):
@@ -69,6 +82,16 @@ class Environment(MethodView):
     @environment.answers(EnvironmentSchema)
     def get(self) -> object:
         """Tell the environment that holds now."""
+        return runtime().environment()
+
+    @allow(Role.ADMINISTRATOR)
+    @environment.takes(PickSchema)
+    @environment.answers(EnvironmentSchema)
+    def put(self, given: dict[str, Any]) -> object:
+        """Change the environment; its connections are checked afterwards."""
+        target = Servers(given["environment"])
+        with named(confirmed="confirmed"):
+            environments.pick(runtime(), person().name, target, given["confirmed"])
         return runtime().environment()
 
 

@@ -2,7 +2,9 @@
 
 import pytest
 
+from plugin.services.access import Role
 from tests.blueprints.api.rooms import CANARY, Rooms
+from tests.blueprints.api.test_faults import problem
 
 LISTS = {
     "vendors": 1,
@@ -77,6 +79,16 @@ def test_statistics_count_over_everything(showroom: Rooms) -> None:
 def test_the_environment_is_told_with_its_source(showroom: Rooms) -> None:
     told = showroom.get("environment")
     assert told == {"environment": "production", "source": "default", "locked": False}
+
+
+def test_the_environment_changes_when_its_name_is_given_twice(rooms: Rooms) -> None:
+    wish = {"environment": "beta", "confirmed": "production"}
+    answer = problem(rooms.ask("PUT", "environment", json=wish), 422)
+    assert list(answer["errors"]) == ["confirmed"]
+    wish["confirmed"] = "beta"
+    assert rooms.ask("PUT", "environment", json=wish).status_code == 200
+    assert rooms.get("environment")["environment"] == "beta"
+    assert rooms.ask("PUT", "environment", Role.TECHNICIAN, json=wish).status_code == 403
 
 
 def test_kinds_tell_their_fields(showroom: Rooms) -> None:

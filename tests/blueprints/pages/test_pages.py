@@ -50,6 +50,7 @@ FOR_ADMINISTRATORS = (
     "/connections/1/delete",
     "/integrations/new",
     "/environment",
+    "/environment/beta",
     "/audit",
     "/audit?actor=test&action=connection&q=x",
 )

@@ -4,7 +4,7 @@ from flask import Flask
 
 from plugin.blueprints.api import (
     activity,
-    connections,
+    customers,
     document,
     integrations,
     kinds,
@@ -19,7 +19,7 @@ DOORS: tuple[Door, ...] = (
     kinds.environment,
     kinds.vendors,
     kinds.hosts,
-    connections.door,
+    customers.door,
     integrations.door,
     seen.workspaces,
     seen.companies,

@@ -319,6 +319,14 @@ class RunsActions(ABC):
         """Start the action and return a reference by which its progress can be asked."""
 
     @abstractmethod
+    def started(self, action: ActionKind, target: ActionTarget, since: datetime) -> Iterator[str]:
+        """Yield references of what was started so, by this account, at or after ``since``.
+
+        Asked when the answer to :meth:`start` was lost, so that nothing is started twice. A vendor
+        that returns what is under way when asked to start it again has nothing to yield.
+        """
+
+    @abstractmethod
     def progress(self, reference: str) -> ActionProgress:
         """Tell how far an action is."""
 

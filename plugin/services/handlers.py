@@ -8,7 +8,17 @@ from types import MappingProxyType
 from sqlalchemy import delete
 
 from plugin.runtime import Runtime
-from plugin.services import connections, follow, inbox, outcomes, receiver, sync, tickets, watch
+from plugin.services import (
+    actions,
+    connections,
+    follow,
+    inbox,
+    outcomes,
+    receiver,
+    sync,
+    tickets,
+    watch,
+)
 from plugin.services.work import Handler, Hook
 from plugin.store.base import writing
 from plugin.store.people import SignInTry, UserSession
@@ -22,6 +32,7 @@ def _delivery(runtime: Runtime, claim: Claim) -> datetime | None:
 
 HANDLERS: Mapping[str, Handler] = MappingProxyType(
     {
+        actions.RUN: actions.work,
         sync.RUN: sync.work,
         watch.LOOK: watch.look,
         tickets.SEND: tickets.send,
@@ -34,6 +45,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
 
 HOOKS: Mapping[str, Hook] = MappingProxyType(
     {
+        actions.RUN: actions.note_fate,
         sync.RUN: outcomes.note_run,
         tickets.SEND: outcomes.note_ticket,
         receiver.JOB_KIND: inbox.note_fate,

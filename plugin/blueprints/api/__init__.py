@@ -3,6 +3,7 @@
 from flask import Flask
 
 from plugin.blueprints.api import (
+    actions,
     activity,
     customers,
     document,
@@ -25,6 +26,7 @@ DOORS: tuple[Door, ...] = (
     seen.companies,
     mappings.door,
     seen.devices,
+    actions.door,
     seen.detections,
     seen.licences,
     tickets.rules,

@@ -12,6 +12,8 @@ from plugin.blueprints.guard import allow, person, runtime
 from plugin.services import connections, customers
 from plugin.services.access import Role
 
+__all__ = ["door"]
+
 
 class PairSchema(Answer):
     """A workspace and a customer that may be one client."""

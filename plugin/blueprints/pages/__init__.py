@@ -3,6 +3,7 @@
 from flask import Blueprint, Flask
 
 from plugin.blueprints.pages import (
+    actions,
     activity,
     audit,
     connecting,
@@ -22,6 +23,7 @@ from plugin.blueprints.pages import (
 BLUEPRINTS: tuple[Blueprint, ...] = (
     dashboard.blueprint,
     devices.blueprint,
+    actions.blueprint,
     tickets.blueprint,
     connections.blueprint,
     connecting.blueprint,

@@ -1,7 +1,7 @@
 """The promises of each ability that a vendor may declare."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -199,6 +199,12 @@ class ActionPromises(VendorSuite):
             reference = _start_somewhere(vendor, runner, action)
             assert reference
             assert isinstance(runner.progress(reference).state, ActionState)
+
+    def test_nothing_is_found_before_something_was_started(self, vendor: Vendor) -> None:
+        runner, device = able(vendor, RunsActions), next(iter(all_devices(vendor)))
+        target = ActionTarget(device.workspace_id)
+        found = runner.started(sorted(runner.actions)[0], target, datetime(2020, 1, 1, tzinfo=UTC))
+        assert list(found) == []
 
     def test_a_reference_of_nobody_is_an_error_of_ours(self, vendor: Vendor) -> None:
         error_of(lambda: able(vendor, RunsActions).progress("nonsense"))

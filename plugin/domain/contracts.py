@@ -60,6 +60,7 @@ class FieldKind(StrEnum):
     CHOICE = "choice"
     CERTIFICATE = "certificate"
     SWITCH = "switch"
+    LINES = "lines"
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +227,8 @@ class JoinsCustomers(ABC):
     """
 
     pairs_field: ClassVar[str]
+    pairs_words: ClassVar[tuple[str, str]]
+    """What a person calls the two: the workspace first, then the customer (singular)."""
 
     @abstractmethod
     def propose_pairs(self) -> tuple[CustomerPair, ...]:

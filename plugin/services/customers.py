@@ -25,6 +25,12 @@ def joins(runtime: Runtime, connection: Connection) -> bool:
     return kind is not None and issubclass(kind, JoinsCustomers)
 
 
+def words_of(runtime: Runtime, connection: Connection) -> tuple[str, str]:
+    """Return what a person calls the two sides of a pair."""
+    _field(runtime, connection)
+    return cast(type[JoinsCustomers], runtime.adapter_class(connection.kind)).pairs_words
+
+
 def joined(runtime: Runtime, connection: Connection) -> dict[str, str]:
     """Return the confirmed pairs, workspace id to customer id."""
     return _read(connection.settings.get(_field(runtime, connection), ""))

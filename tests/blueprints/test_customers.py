@@ -136,6 +136,7 @@ def test_a_silent_vendor_is_said_so_and_what_is_joined_is_shown(office: Office) 
     shown = office.administrator.read(PAGE)
     assert "could not be fetched" in shown
     assert "What to do" in shown
+    assert "Nothing is proposed" not in shown
     assert first["customer_id"] in shown
 
 

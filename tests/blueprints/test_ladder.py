@@ -107,6 +107,14 @@ def test_a_connection_made_from_the_page_is_green(office: Office, reach: Reach, 
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_what_has_several_lines_has_room_for_them(office: Office, reach: Reach, kind: str) -> None:
+    given = reach(kind).connection_settings()
+    shown = office.administrator.read(f"/connections/new/{kind}")
+    drawn = set(re.findall(r'<textarea[^>]* id="([a-z_]+)"', shown))
+    assert {name for name, value in given.items() if "\n" in value} <= drawn
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_connection_made_by_the_api_is_green(office: Office, reach: Reach, kind: str) -> None:
     name, emulator = f"Api {kind}".replace("_", " "), reach(kind)
     wish = {"kind": kind, "name": name, "settings": emulator.connection_settings()}

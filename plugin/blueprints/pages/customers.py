@@ -56,11 +56,11 @@ def _page(row: Connection, fault: str = "") -> str:
     try:
         found = customers.proposals(runtime(), row)
     except EdgeError as error:
-        trouble = (error, connections.advice_for(error))
+        trouble = connections.explained(runtime(), row, error)
     return show(
         "connections/customers.html",
         connection=row,
-        adapter=runtime().adapter_class(row.kind),
+        words_here=customers.words_of(runtime(), row),
         joined=customers.joined(runtime(), row),
         names=lists.workspace_names(row.id),
         proposals=found[: lists.SIZES[-1]],

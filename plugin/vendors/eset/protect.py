@@ -78,6 +78,7 @@ class EsetProtect(
     scope = Scope.CONNECTION
     actions = ACTIONS
     pairs_field: ClassVar[str] = "customer_pairs"
+    pairs_words: ClassVar[tuple[str, str]] = ("PROTECT group", "MSP Administrator customer")
 
     def __init__(self, link: Link) -> None:
         """Take the link; nothing is called before the first question."""

@@ -148,8 +148,9 @@ def open_house(url: str, folder: Path, companies: int = 3, devices: int = 24) ->
     app = bare_app(url)
     data = folder / "data"
     data.mkdir(exist_ok=True)
+    said = {"BRIDGEHEAD_DATA": str(data), "BRIDGEHEAD_DATABASE_URL": url}
     runtime = Runtime(
-        settings=_unhurried(load({"BRIDGEHEAD_DATA": str(data), "BRIDGEHEAD_DATABASE_URL": url})),
+        settings=_unhurried(load(said, root=folder)),
         vault=Vault.load(data),
         hosts=find_adapters(plugin.hosts),  # type: ignore[arg-type]
         vendors=find_adapters(plugin.vendors),  # type: ignore[arg-type]

@@ -158,6 +158,7 @@ _TYPES = {
     FieldKind.NUMBER: "text",
     FieldKind.CHOICE: "select",
     FieldKind.CERTIFICATE: "textarea",
+    FieldKind.LINES: "textarea",
     FieldKind.SWITCH: "switch",
 }
 

@@ -60,6 +60,7 @@ class FieldKind(StrEnum):
     CHOICE = "choice"
     CERTIFICATE = "certificate"
     SWITCH = "switch"
+    LINES = "lines"
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +227,8 @@ class JoinsCustomers(ABC):
     """
 
     pairs_field: ClassVar[str]
+    pairs_words: ClassVar[tuple[str, str]]
+    """What a person calls the two: the workspace first, then the customer (singular)."""
 
     @abstractmethod
     def propose_pairs(self) -> tuple[CustomerPair, ...]:
@@ -317,6 +320,14 @@ class RunsActions(ABC):
     @abstractmethod
     def start(self, action: ActionKind, target: ActionTarget) -> str:
         """Start the action and return a reference by which its progress can be asked."""
+
+    @abstractmethod
+    def started(self, action: ActionKind, target: ActionTarget, since: datetime) -> Iterator[str]:
+        """Yield references of what was started so, by this account, at or after ``since``.
+
+        Asked when the answer to :meth:`start` was lost, so that nothing is started twice. A vendor
+        that returns what is under way when asked to start it again has nothing to yield.
+        """
 
     @abstractmethod
     def progress(self, reference: str) -> ActionProgress:

@@ -379,6 +379,11 @@ def _failed(adapter: Adapter, rung: str, error: EdgeError) -> CheckStep:
     return CheckStep(rung, Outcome.FAILED, error.message, advice.cause, advice.cure)
 
 
+def explained(runtime: Runtime, connection: Connection, error: EdgeError) -> CheckStep:
+    """Return what a failed call to a saved connection means, with cause and cure."""
+    return _failed(runtime.adapter(connection), "", error)
+
+
 def advice_for(error: EdgeError) -> Advice:
     """Return cause and cure of a failed call, as far as its kind tells them."""
     return next(

@@ -9,6 +9,7 @@ from sqlalchemy import delete
 
 from plugin.runtime import Runtime
 from plugin.services import (
+    actions,
     connections,
     follow,
     inbox,
@@ -32,6 +33,7 @@ def _delivery(runtime: Runtime, claim: Claim) -> datetime | None:
 
 HANDLERS: Mapping[str, Handler] = MappingProxyType(
     {
+        actions.RUN: actions.work,
         sync.RUN: sync.work,
         watch.LOOK: watch.look,
         ticket_decisions.SEND: tickets.send,
@@ -44,6 +46,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
 
 HOOKS: Mapping[str, Hook] = MappingProxyType(
     {
+        actions.RUN: actions.note_fate,
         sync.RUN: outcomes.note_run,
         ticket_decisions.SEND: outcomes.note_ticket,
         receiver.JOB_KIND: inbox.note_fate,

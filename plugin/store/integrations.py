@@ -179,6 +179,18 @@ class MappingRefusal(Base):
     refused_at: Mapped[datetime]
 
 
+class CustomerRefusal(Base):
+    """A proposed pair of workspace and customer that a person turned down."""
+
+    __tablename__ = "customer_refusal"
+
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("connection.id"), primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    customer_id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    refused_by: Mapped[str] = mapped_column(String(254), default="")
+    refused_at: Mapped[datetime]
+
+
 class TicketRule(Base):
     """When and how a ticket is made.
 

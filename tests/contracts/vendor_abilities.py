@@ -1,7 +1,7 @@
 """The promises of each ability that a vendor may declare."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -200,6 +200,12 @@ class ActionPromises(VendorSuite):
             assert reference
             assert isinstance(runner.progress(reference).state, ActionState)
 
+    def test_nothing_is_found_before_something_was_started(self, vendor: Vendor) -> None:
+        runner, device = able(vendor, RunsActions), next(iter(all_devices(vendor)))
+        target = ActionTarget(device.workspace_id)
+        found = runner.started(min(runner.actions), target, datetime(2020, 1, 1, tzinfo=UTC))
+        assert list(found) == []
+
     def test_a_reference_of_nobody_is_an_error_of_ours(self, vendor: Vendor) -> None:
         error_of(lambda: able(vendor, RunsActions).progress("nonsense"))
 
@@ -306,6 +312,7 @@ class JoiningPromises(VendorSuite):
     def test_proposals_change_nothing(self, stand: Stand[Vendor], vendor: Vendor) -> None:
         joiner = able(vendor, JoinsCustomers)
         assert joiner.pairs_field in {field.name for field in stand.adapter.fields}
+        assert len(set(joiner.pairs_words)) == 2
         assert joiner.propose_pairs() == joiner.propose_pairs()
 
     def test_who_is_joined_to_nobody_is_proposed(self, stand: Stand[Vendor]) -> None:

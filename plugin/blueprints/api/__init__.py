@@ -3,8 +3,9 @@
 from flask import Flask
 
 from plugin.blueprints.api import (
+    actions,
     activity,
-    connections,
+    customers,
     document,
     integrations,
     kinds,
@@ -19,12 +20,13 @@ DOORS: tuple[Door, ...] = (
     kinds.environment,
     kinds.vendors,
     kinds.hosts,
-    connections.door,
+    customers.door,
     integrations.door,
     seen.workspaces,
     seen.companies,
     mappings.door,
     seen.devices,
+    actions.door,
     seen.detections,
     seen.licences,
     tickets.rules,

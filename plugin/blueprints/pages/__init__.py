@@ -3,11 +3,13 @@
 from flask import Blueprint, Flask
 
 from plugin.blueprints.pages import (
+    actions,
     activity,
     audit,
     connecting,
     connections,
     context,
+    customers,
     dashboard,
     deliveries,
     devices,
@@ -21,9 +23,11 @@ from plugin.blueprints.pages import (
 BLUEPRINTS: tuple[Blueprint, ...] = (
     dashboard.blueprint,
     devices.blueprint,
+    actions.blueprint,
     tickets.blueprint,
     connections.blueprint,
     connecting.blueprint,
+    customers.blueprint,
     integrations.blueprint,
     integrating.blueprint,
     mapping.blueprint,

@@ -11,7 +11,7 @@ from plugin.blueprints.pages import words
 from plugin.blueprints.pages.context import scope
 from plugin.blueprints.pages.showing import Answer, one, show, to
 from plugin.domain.contracts import Adapter, Field, FieldKind
-from plugin.services import connections, lists, sync
+from plugin.services import connections, customers, lists, sync
 from plugin.services.access import Role
 from plugin.store.integrations import Connection
 
@@ -47,6 +47,7 @@ def connection(connection_id: int) -> Answer:
             if row.id in {line.row.host_id, line.row.vendor_id}
         ],
         circuit=runtime().circuit(row),
+        joins_customers=customers.joins(runtime(), row),
     )
 
 

@@ -9,7 +9,7 @@ from plugin.blueprints.guard import blueprint as new_blueprint
 from plugin.blueprints.pages import words
 from plugin.blueprints.pages.context import scope
 from plugin.blueprints.pages.showing import Answer, ask, csv_file, one, show, wants_csv
-from plugin.services import lists
+from plugin.services import actions, lists
 from plugin.services.access import Role
 from plugin.services.lists import Ask, DeviceLine
 from plugin.store.mirror import DeviceRow, WorkspaceRow
@@ -82,6 +82,8 @@ def device(device_id: int) -> Answer:
         "devices/one.html",
         device=row,
         about=about,
+        offered=actions.offered(runtime(), row),
+        actions=actions.of_device(row),
         detections=lists.detections.first(here, scope(), NEWEST),
         tickets=lists.tickets.first(here, scope(), NEWEST),
     )

@@ -135,3 +135,26 @@ def count(number: int, singular: str, plural: str = "") -> str:
 def group_of(blueprint: str) -> str:
     """Return the group of pages that a blueprint belongs to."""
     return _GROUPS.get(blueprint, blueprint)
+
+
+ACTION: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "scan": ("Start scan", ("The device is scanned; this can slow it down for some hours.",)),
+    "update": ("Update databases", ("The device fetches the vendor's newest databases.",)),
+    "isolate": (
+        "Isolate from the network",
+        (
+            "The device loses every network connection but the one to the security vendor.",
+            "Whoever works on it, also from afar, is cut off until the isolation is ended.",
+        ),
+    ),
+    "end_isolation": ("End isolation", ("The device may use the network again.",)),
+    "restart": ("Restart", ("The device restarts; work that was not saved there is lost.",)),
+}
+"""What an action is called, and what it does."""
+
+ACTION_STATE: Mapping[str, State] = {
+    "waiting": ("Waiting", "waiting"),
+    "running": ("Running", "running"),
+    "done": ("Done", "done"),
+    "failed": ("Failed", "failed"),
+}

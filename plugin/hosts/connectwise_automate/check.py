@@ -81,7 +81,10 @@ class _Check:
         """Read one client."""
         params = {"includeFields": "Id,Name"}
         if self._api.first("api/v1/Clients", ClientWire, "clients", params) is None:
-            return f"{WARNING}The user sees no client: its user class is limited to none."
+            return (
+                f"{WARNING}The user sees no client: its user class is limited to none. Give the "
+                "user its clients in the Control Center."
+            )
         return "Clients can be read."
 
     def computers(self) -> str:
@@ -89,7 +92,10 @@ class _Check:
         params = {"includeFields": "Id,ComputerName"}
         first = self._api.first("api/v1/Computers", ComputerWire, "computers", params)
         if first is None:
-            return f"{WARNING}The user sees no computer."
+            return (
+                f"{WARNING}The user sees no computer. Give the user's class Read on computers of "
+                "its clients in the Control Center."
+            )
         self._computer = first["id"]
         return "Computers can be read."
 
@@ -119,35 +125,40 @@ class _Check:
         """Read one computer's extra data fields."""
         if not self._computer:
             return NOT_TRIED
-        return self._optional("extra data fields", self._read_fields)
+        return self._optional(FIELDS, "extra data fields", self._read_fields)
 
     def commands(self) -> str:
         """Read one computer's command queue."""
         if not self._computer:
             return NOT_TRIED
         path = f"api/v1/Computers/{self._computer}/CommandExecute"
-        return self._optional("commands", lambda: self._read(path, ExecutionWire))
+        return self._optional(COMMANDS, "commands", lambda: self._read(path, ExecutionWire))
 
     def scripts(self) -> str:
         """Read one script."""
-        return self._optional("scripts", lambda: self._read("api/v1/Scripts", ScriptWire))
+        return self._optional(SCRIPTS, "scripts", lambda: self._read("api/v1/Scripts", ScriptWire))
 
     def alerts(self) -> str:
         """Read one alert."""
-        return self._optional("alerts", lambda: self._read("api/v1/Alerts", AlertWire))
+        return self._optional(ALERTS, "alerts", lambda: self._read("api/v1/Alerts", AlertWire))
 
     def menus(self) -> str:
         """Read one menu entry."""
-        return self._optional("menu entries", lambda: self._read("api/v1/ComputerMenus", MenuWire))
+        return self._optional(
+            MENUS, "menu entries", lambda: self._read("api/v1/ComputerMenus", MenuWire)
+        )
 
-    def _optional(self, what: str, call: Callable[[], str]) -> str:
+    def _optional(self, rung: str, what: str, call: Callable[[], str]) -> str:
         """Make a call that only some features need: a missing right is a warning."""
         try:
             return call()
         except RefusedError as error:
             if error.status != 403:
                 raise
-        return f"{WARNING}The user has no right to {what}; what needs them stays off."
+        return (
+            f"{WARNING}The user has no right to {what}; what needs them stays off. To have it, "
+            f"give the user's class the right {_RIGHTS[rung]}."
+        )
 
     def _read(self, path: str, shape: type[AutomateWire]) -> str:
         found = self._api.first(path, shape, "a list")

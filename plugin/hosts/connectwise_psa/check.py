@@ -63,7 +63,8 @@ class Check:
             if some and not told["count"]:
                 return (
                     f"{WARNING}no {what} are visible. The API member's role may be limited to "
-                    "another location, or may see its own records only."
+                    "another location, or may see its own records only. Give the API member the "
+                    "level Corporate (Level 1) and every location, and the role Level All."
                 )
             return f"{told['count']} {what} are visible."
 

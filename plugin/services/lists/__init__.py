@@ -27,6 +27,7 @@ from plugin.services.lists.names import (
     integration_names,
     names_for,
     of_this_scope,
+    workspace_names,
 )
 from plugin.services.lists.overview import (
     ConnectionLine,
@@ -116,5 +117,6 @@ __all__ = [
     "users",
     "waiting",
     "workspace_choices",
+    "workspace_names",
     "workspaces",
 ]

@@ -131,3 +131,10 @@ def names_for(
     )
     found = {("workspace", number): name for number, name in workspaces}
     return found | {("company", number): name for number, name in companies}
+
+
+def workspace_names(vendor_id: int) -> dict[str, str]:
+    """Return the names of a vendor's workspaces by the vendor's own ids."""
+    query = select(WorkspaceRow.workspace_id, WorkspaceRow.name)
+    rows = db.session.execute(query.where(WorkspaceRow.vendor_id == vendor_id))
+    return {row.workspace_id: row.name for row in rows}

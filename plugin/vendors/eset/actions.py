@@ -57,6 +57,17 @@ def task(action: ActionKind, targets: Mapping[str, Any], now: datetime) -> dict[
     }
 
 
+def is_ours(
+    row: Mapping[str, Any], action: ActionKind, targets: Mapping[str, Any], since: datetime
+) -> bool:
+    """Tell whether a listed task is one that we made for exactly these targets since then."""
+    aimed = {name: ids for name, ids in (row["targets"] or {}).items() if ids}
+    made_at: datetime | None = row["made_at"]
+    if made_at is None or made_at < since:
+        return False
+    return row["name"] == _NAMES[action] and aimed == dict(targets)
+
+
 def progress_of(states: Iterable[ActionState]) -> ActionProgress:
     """Return how far a task is that runs on several devices.
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from werkzeug.http import http_date
 from werkzeug.wrappers import Request, Response
 
 from plugin.edge.contract import Contract
@@ -261,6 +262,7 @@ class ConnectGate(Switched):
         at_edge = request.path == "/oauth/token" and response.status_code == 403
         if not at_edge and not request.path.startswith("/api/"):
             response.headers["request-id"] = secrets.token_hex(8)
+        response.headers["Date"] = http_date(self.clock())
         return response
 
     def page(self, request: Request, ids: Sequence[str], usual: int = 50) -> Slice:

@@ -65,10 +65,12 @@ FIELDS = (
     Field(
         "customer_pairs",
         "Customers joined to groups",
+        FieldKind.LINES,
         required=False,
         slot=SLOT,
         advanced=True,
-        help="One group=customer per line, by their ids; confirmed pairs are kept here.",
+        help="One group=customer per line, by their ids. “Join customers” on the connection's page "
+        "proposes pairs by name and keeps what you confirm here.",
     ),
 )
 

@@ -40,7 +40,7 @@ from plugin.domain.model import (
 from plugin.edge.http import Answer
 from plugin.edge.link import Link
 from plugin.vendors.eset import findings, form, installers
-from plugin.vendors.eset.actions import ACTIONS, progress_of, task
+from plugin.vendors.eset.actions import ACTIONS, is_ours, progress_of, task
 from plugin.vendors.eset.check import Check
 from plugin.vendors.eset.connect import Connect, part
 from plugin.vendors.eset.devices import Book
@@ -50,7 +50,7 @@ from plugin.vendors.eset.msp import Msp
 from plugin.vendors.eset.pairs import Named, propose_pairs, read_pairs
 from plugin.vendors.eset.refusals import ADVICE, CORE, judge_connect
 from plugin.vendors.eset.values import device_from
-from plugin.vendors.eset.wire import RunPageWire, TaskMadeWire
+from plugin.vendors.eset.wire import RunPageWire, TaskMadeWire, TaskPageWire
 
 AUTOMATION = "automation"
 RUNS_A_PAGE = 1000
@@ -78,6 +78,7 @@ class EsetProtect(
     scope = Scope.CONNECTION
     actions = ACTIONS
     pairs_field: ClassVar[str] = "customer_pairs"
+    pairs_words: ClassVar[tuple[str, str]] = ("PROTECT group", "MSP Administrator customer")
 
     def __init__(self, link: Link) -> None:
         """Take the link; nothing is called before the first question."""
@@ -158,14 +159,18 @@ class EsetProtect(
         """Make a task for a device or a client's whole group; the reference is the task's id."""
         if action not in self.actions:
             raise RuleError("action", f"ESET PROTECT has no action {action.value!r}")
-        if target.device_id:
-            targets = {"devicesUuids": [target.device_id]}
-        else:
-            targets = {"deviceGroupsUuids": [_group_of(target.workspace_id)]}
-        body = task(action, targets, self._now())
+        body = task(action, _targets(target), self._now())
         made = self._connect.post(AUTOMATION, "/v1/device_tasks", body)
         row: dict[str, Any] = TaskMadeWire.parse(made, self.title, "a task")["task"]
         return str(row["id"])
+
+    def started(self, action: ActionKind, target: ActionTarget, since: datetime) -> Iterator[str]:
+        """Yield the tasks of ours for this action and target that were made since then."""
+        pages = self._connect.pages(AUTOMATION, "/v1/device_tasks", TaskPageWire, {"pageSize": 100})
+        for page in pages:
+            for row in page["rows"] or ():
+                if is_ours(row, action, _targets(target), since):
+                    yield str(row["id"])
 
     def progress(self, reference: str) -> ActionProgress:
         """Tell how far a task's runs are, the last one of each device."""
@@ -207,6 +212,12 @@ class EsetProtect(
             return read_pairs(self._link.settings.get(self.pairs_field, ""))
         except ValueError as error:
             raise RuleError(self.pairs_field, str(error)) from None
+
+
+def _targets(target: ActionTarget) -> dict[str, list[str]]:
+    if target.device_id:
+        return {"devicesUuids": [target.device_id]}
+    return {"deviceGroupsUuids": [_group_of(target.workspace_id)]}
 
 
 def _group_of(workspace_id: str) -> str:

@@ -274,6 +274,22 @@ class TaskMadeWire(Wire):
     task = fields.Nested(TaskWire, required=True)
 
 
+class MadeTaskWire(TaskWire):
+    """A task in the list of tasks."""
+
+    name = Text(data_key="displayName")
+    targets = fields.Dict(
+        keys=Text(), values=fields.List(Text()), load_default=dict, allow_none=True
+    )
+    made_at = Instant(data_key="createTime")
+
+
+class TaskPageWire(PageWire):
+    """A page of tasks."""
+
+    rows = _listed(MadeTaskWire, "tasks")
+
+
 class RunWire(Wire):
     """One run of a task on one device."""
 

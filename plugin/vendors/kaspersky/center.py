@@ -25,6 +25,7 @@ from plugin.domain.errors import EdgeError, MissingError, RuleError
 from plugin.domain.model import (
     ActionKind,
     ActionProgress,
+    ActionState,
     ActionTarget,
     Detection,
     Device,
@@ -164,6 +165,18 @@ class SecurityCenter(
         tasks = GroupTasks(self._sessions, server)
         number = tasks.number(tasks.find(action, wanted))
         return replace(self._run(target, number), after=tasks.start(number)).text()
+
+    def started(self, action: ActionKind, target: ActionTarget, since: datetime) -> Iterator[str]:
+        """Yield the task's run if it runs just now; the server keeps no list of who started it."""
+        server, wanted = self._servers.find(target.workspace_id), self._task_name(action)
+        if target.device_id:
+            own = DeviceTasks(self._sessions, server, target.device_id).find(action, wanted)
+            run = self._run(target, own.id, own.product)
+        else:
+            tasks = GroupTasks(self._sessions, server)
+            run = self._run(target, tasks.number(tasks.find(action, wanted)))
+        if self.progress(run.text()).state is ActionState.RUNNING:
+            yield run.text()
 
     def progress(self, reference: str) -> ActionProgress:
         """Tell how far a started task is."""

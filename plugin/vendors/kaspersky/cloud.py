@@ -198,6 +198,10 @@ class _Cloud(
             body["deviceId"] = target.device_id
         return str(self._task(self._session.send("POST", "/v1/tasks", body).json())["id"])
 
+    def started(self, action: ActionKind, target: ActionTarget, since: datetime) -> Iterator[str]:
+        """Yield nothing: a second start returns the task that is under way."""
+        return iter(())
+
     def progress(self, reference: str) -> ActionProgress:
         """Tell how far a scan or an update is."""
         answer = self._session.get(f"/v1/tasks/{quote(reference, safe='')}")

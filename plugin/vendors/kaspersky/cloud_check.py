@@ -66,20 +66,29 @@ class Check:
         apart = abs(self._now() - self._account["server_time"])
         if apart <= CLOCK_TOLERANCE:
             return "The server's clock agrees with ours."
-        minutes = int(apart.total_seconds() // 60)
-        return f"{WARNING}the server's clock and ours are {minutes} minutes apart."
+        minutes = round(apart.total_seconds() / 60)
+        return (
+            f"{WARNING}the server's clock and ours are {minutes} minutes apart. Set ours by a time "
+            "server."
+        )
 
     def _workspaces(self) -> str:
         self._seen = list(islice(self._vendor.workspaces(), ENOUGH))
         word, found = self._vendor.words.workspace, len(self._seen)
         if not found:
-            return f"{WARNING}this account administers no {word}."
+            return (
+                f"{WARNING}this account administers no {word}. Make it an administrator of every "
+                "client in the portal."
+            )
         several = word if found == 1 else _several(self._vendor.words)
         return f"{'At least ' if found == ENOUGH else ''}{found} {several} can be seen."
 
     def _devices(self) -> str:
         if not any(each.device_count for each in self._seen):
-            return f"{WARNING}no device is visible in any {self._vendor.words.workspace}."
+            return (
+                f"{WARNING}no device is visible in any {self._vendor.words.workspace}. See in the "
+                "portal whether there are any."
+            )
         fullest = max(self._seen, key=lambda each: each.device_count or 0)
         page = next(self._vendor.devices(fullest.id, None))
         if not page.rows:

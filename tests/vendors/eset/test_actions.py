@@ -162,3 +162,16 @@ def test_an_expired_installer_is_replaced(emulator: EsetEmulator, protect: EsetP
     address = protect.installer(client.id, "")
     clock_of(emulator).now += timedelta(days=200)
     assert protect.installer(client.id, "") != address
+
+
+def test_what_was_started_is_found_again_by_target_action_and_time(
+    emulator: EsetEmulator, protect: EsetProtect
+) -> None:
+    one, other = all_devices(protect)[:2]
+    target, before = ActionTarget("", one.id), emulator.clock()
+    reference = protect.start(ActionKind.SCAN, target)
+    protect.start(ActionKind.SCAN, ActionTarget("", other.id))
+    protect.start(ActionKind.RESTART, target)
+    assert list(protect.started(ActionKind.SCAN, target, before)) == [reference]
+    clock_of(emulator).go(seconds=5)
+    assert list(protect.started(ActionKind.SCAN, target, emulator.clock())) == []

@@ -115,6 +115,29 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_user_account')),
     sa.UniqueConstraint('email', name=op.f('uq_user_account_email'))
     )
+    op.create_table('action',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('vendor_id', sa.Integer(), nullable=False),
+    sa.Column('workspace_id', sa.String(length=200), nullable=False),
+    sa.Column('device_id', sa.String(length=200), nullable=False),
+    sa.Column('device_name', sa.String(length=300), nullable=False),
+    sa.Column('kind', sa.String(length=20), nullable=False),
+    sa.Column('living', sa.String(length=480), nullable=True),
+    sa.Column('state', sa.String(length=10), nullable=False),
+    sa.Column('reference', sa.Text(), nullable=False),
+    sa.Column('detail', sa.Text(), nullable=False),
+    sa.Column('asked_by', sa.String(length=254), nullable=False),
+    sa.Column('asked_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('sent_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['vendor_id'], ['connection.id'], name=op.f('fk_action_vendor_id_connection')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_action')),
+    sa.UniqueConstraint('living', name=op.f('uq_action_living'))
+    )
+    with op.batch_alter_table('action', schema=None) as batch_op:
+        batch_op.create_index('ix_action_device', ['vendor_id', 'device_id', 'asked_at'], unique=False)
+        batch_op.create_index('ix_action_time', ['asked_at', 'id'], unique=False)
+
     op.create_table('company',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('host_id', sa.Integer(), nullable=False),
@@ -161,6 +184,15 @@ def upgrade() -> None:
     sa.Column('moved_at', sa.DateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['connection_id'], ['connection.id'], name=op.f('fk_cursor_connection_id_connection')),
     sa.PrimaryKeyConstraint('connection_id', 'scope', 'what', name=op.f('pk_cursor'))
+    )
+    op.create_table('customer_refusal',
+    sa.Column('vendor_id', sa.Integer(), nullable=False),
+    sa.Column('workspace_id', sa.String(length=200), nullable=False),
+    sa.Column('customer_id', sa.String(length=200), nullable=False),
+    sa.Column('refused_by', sa.String(length=254), nullable=False),
+    sa.Column('refused_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['vendor_id'], ['connection.id'], name=op.f('fk_customer_refusal_vendor_id_connection')),
+    sa.PrimaryKeyConstraint('vendor_id', 'workspace_id', 'customer_id', name=op.f('pk_customer_refusal'))
     )
     op.create_table('delivery',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -553,6 +585,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_delivery_entity')
 
     op.drop_table('delivery')
+    op.drop_table('customer_refusal')
     op.drop_table('cursor')
     with op.batch_alter_table('company_mapping', schema=None) as batch_op:
         batch_op.drop_index('ix_company_mapping_company')
@@ -562,6 +595,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_company_name'))
 
     op.drop_table('company')
+    with op.batch_alter_table('action', schema=None) as batch_op:
+        batch_op.drop_index('ix_action_time')
+        batch_op.drop_index('ix_action_device')
+
+    op.drop_table('action')
     op.drop_table('user_account')
     with op.batch_alter_table('ticket_log', schema=None) as batch_op:
         batch_op.drop_index('ix_ticket_log_time')

@@ -9,7 +9,7 @@ in :mod:`tests.contracts.mends`, one reason each.
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -161,6 +161,13 @@ CONNECT = Document(
     respell=connect_spelling,
 )
 MSP = Document("vendors/eset/msp.openapi.json")
+
+
+@cache
+def plain(file: str) -> Document:
+    """Return a description that needs no mending, read once."""
+    return Document(file)
+
 
 PUBLISHED: dict[str, Callable[[Exchange], Document]] = {
     "connectwise_automate": lambda exchange: AUTOMATE,

@@ -1,6 +1,6 @@
 # Every target is one command you could type yourself. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench soak format lock browser assets clean
+.PHONY: help run test check bench soak format new-vendor lock browser assets clean
 
 export MAKE_GOAL := $(firstword $(MAKECMDGOALS))
 export PYTHON
@@ -42,6 +42,9 @@ soak: .venv/.dev ## long runs with faults: real processes, killed at random (ARG
 format: .venv/.dev ## format the code and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+new-vendor: .venv/.dev ## start a vendor from the skeleton: NAME=acme_shield
+	@$(BIN)/python -m tools.new_vendor $(NAME)
 
 lock: ## lock the dependencies anew (ARGS=--upgrade for newer ones); needs uv
 	tools/lock $(ARGS)

@@ -30,6 +30,7 @@ def link_to(
     environment: str = "production",
     now: Callable[[], datetime] | None = None,
     read_timeout: float = 2.0,
+    carrier: Callable[[Emulator], InProcess] = InProcess,
 ) -> Link:
     """Return a link whose door leads to ``emulator``, with its own settings unless given.
 
@@ -44,7 +45,7 @@ def link_to(
             classify=classify,
             guard=AddressGuard(),
             override=emulator.origin,
-            transport=InProcess(emulator),
+            transport=carrier(emulator),
             timeouts=Timeouts(connect=1.0, read=read_timeout),
             sleep=lambda seconds: None,
         )

@@ -9,6 +9,7 @@ import pytest
 
 from plugin.domain.contracts import WARNING, Adapter, Advice
 from plugin.domain.errors import AnswerError, EdgeError, RefusedError, TransientError
+from tests.contracts.independent import complaints
 from tests.contracts.stands import Stand
 
 OFTEN = 1000
@@ -31,7 +32,11 @@ def error_of(work: Callable[[], object]) -> EdgeError:
 
 
 class Promises:
-    """What all suites share: a stand of their own for every test, and no breach at its end."""
+    """What all suites share: a stand of their own for every test, and no breach at its end.
+
+    Whether there is one is judged twice: by the emulator, and by openapi-core where the remote has
+    a published description.
+    """
 
     kind: ClassVar[str]
 
@@ -40,6 +45,7 @@ class Promises:
         stand = self.prepare()
         yield stand
         assert list(stand.emulator.breaches) == []
+        assert complaints(self.kind, stand.heard) == []
 
     def prepare(self) -> Stand[Any]:
         """Return the adapter's stand-in with a small world in it."""

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Generic, TypeVar
 
 from plugin.domain.contracts import Adapter
 from plugin.edge.emulator import Emulator
 from plugin.edge.link import Link
 from plugin.settings import Environment, load
+from tests.contracts.wire import Exchange, Recording
 from tests.rig import ORIGIN, link_to
 
 Kind = TypeVar("Kind", bound=Adapter)
@@ -28,6 +29,7 @@ class Stand(Generic[Kind]):
     emulator: Emulator
     addresses: Mapping[str, str] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict, repr=False)
+    heard: list[Exchange] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
         self.emulator.origin = self.emulator.origin or ORIGIN
@@ -44,6 +46,7 @@ class Stand(Generic[Kind]):
             {**self.settings, **changed},
             addresses={**shipped_addresses(self.adapter.kind), **self.addresses},
             now=self.emulator.clock,
+            carrier=partial(Recording, kept=self.heard),
         )
 
     def secrets(self) -> list[str]:

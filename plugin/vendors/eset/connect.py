@@ -116,9 +116,10 @@ class CloudDoors:
         given = {"username": settings.get("email", ""), "password": settings.get("password", "")}
         return self._token({"grant_type": "password", **given}, safe=True)
 
-    def again(self, refresh: str) -> Token:
+    def again(self, last: Token) -> Token:
         """Exchange a refresh token; never twice, because it is good for one time only."""
-        return self._token({"grant_type": "refresh_token", "refresh_token": refresh}, safe=False)
+        given = {"grant_type": "refresh_token", "refresh_token": last.refresh}
+        return self._token(given, safe=False)
 
     def _token(self, form: Mapping[str, str], *, safe: bool) -> Token:
         door = self.to(SIGN_IN)
@@ -174,7 +175,7 @@ class ConsoleDoors:
         found = ConsoleTokenWire.parse(answer.json(), self._who, "a token")
         return Token(found["access"], "", found["seconds"], _date_of(answer))
 
-    def again(self, refresh: str) -> Token:
+    def again(self, last: Token) -> Token:
         """Sign in again."""
         return self.first()
 

@@ -46,14 +46,20 @@ class _Grants:
 
     def first(self) -> Token:
         """Sign in with user and password."""
-        return self._ask("/api/Token/Get", self._given, safe=True)
+        return self._ask("/api/Token/Get", self._given, {}, safe=True)
 
-    def again(self, refresh: str) -> Token:
-        """Exchange the refresh token, once: every renewal gives a new one."""
-        return self._ask("/api/Token/Renew", {"refreshToken": refresh}, safe=False)
+    def again(self, last: Token) -> Token:
+        """Exchange the refresh token, once: every renewal gives a new one.
 
-    def _ask(self, path: str, body: Mapping[str, str], *, safe: bool) -> Token:
-        answer = self._door.send("POST", path, json=body, safe=safe)
+        The access token goes with it, run out or not: ESET's description asks for it.
+        """
+        body, bearer = {"refreshToken": last.refresh}, {"Authorization": f"Bearer {last.access}"}
+        return self._ask("/api/Token/Renew", body, bearer, safe=False)
+
+    def _ask(
+        self, path: str, body: Mapping[str, str], headers: Mapping[str, str], *, safe: bool
+    ) -> Token:
+        answer = self._door.send("POST", path, json=body, headers=headers, safe=safe)
         found = MspTokenWire.parse(small_keys(answer.json()), self._who, "a token")
         claims = _claims(found["access"])
         seconds = _lifetime(claims) or found["seconds"] or FALLBACK_SECONDS

@@ -30,8 +30,8 @@ class Grants(Protocol):
     def first(self) -> Token:
         """Sign in with name and password."""
 
-    def again(self, refresh: str) -> Token:
-        """Exchange a refresh token for new tokens."""
+    def again(self, last: Token) -> Token:
+        """Exchange the last refresh token for new tokens."""
 
 
 class SignIn:
@@ -72,12 +72,12 @@ class SignIn:
     def _renew(self) -> str:
         """Use the refresh token, and the password when that is not taken any more."""
         last, self._token = self._token, None
-        token = self._refreshed(last.refresh) if last and last.refresh else None
+        token = self._refreshed(last) if last and last.refresh else None
         return self._keep(token or self._grants.first())
 
-    def _refreshed(self, refresh: str) -> Token | None:
+    def _refreshed(self, last: Token) -> Token | None:
         try:
-            return self._grants.again(refresh)
+            return self._grants.again(last)
         except (RefusedError, MissingError, AnswerError):
             return None
 

@@ -20,7 +20,7 @@ class Desk:
         self.firsts += 1
         return Token(f"first{self.firsts}", self.refresh, self.seconds)
 
-    def again(self, refresh: str) -> Token:
+    def again(self, last: Token) -> Token:
         self.agains += 1
         if self.refusal is not None:
             raise self.refusal

@@ -1,0 +1,1 @@
+"""Makes a new vendor from a skeleton that is green at once."""

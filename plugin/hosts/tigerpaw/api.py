@@ -94,9 +94,22 @@ class Api:
         rows = found if isinstance(found, list) else [found]
         return shape.parse_many(rows, self.who, f"the master table {name}")
 
+    def instant(self, moment: datetime | None) -> datetime | None:
+        """Return a moment of the server as aware UTC.
+
+        One without an offset is read by the setting ``zone_minutes`` (minutes east of UTC), as
+        the zone in which Tigerpaw writes times is not published.
+        """
+        if moment is None:
+            return None
+        if moment.utcoffset() is None:
+            east = timedelta(minutes=int(self.settings.get("zone_minutes") or 0))
+            return (moment - east).replace(tzinfo=UTC)
+        return moment.astimezone(UTC)
+
     # -- inside ------------------------------------------------------------------------------
 
-    def _send(self, method: str, path: str, **options: Any) -> Answer:  # noqa: ANN401 - of Http
+    def _send(self, method: str, path: str, **options: Any) -> Answer:
         """Make a signed call; once more by the server's clock when that is why it was refused.
 
         A refused call had no effect, so a write is repeated without harm.

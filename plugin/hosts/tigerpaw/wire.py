@@ -4,11 +4,38 @@ Names and types are those of the published REST description (18.2.1); which of t
 not published, so every one may be.
 """
 
+from datetime import datetime
+from typing import Any, cast
+
 from marshmallow import fields, validate
 
-from plugin.edge.wire import Instant, Text, Wire
+from plugin.edge.wire import Text, Wire
 
 _NOT_EMPTY = validate.Length(min=1)
+
+
+class Moment(fields.Field[datetime | None]):
+    """A moment as the server wrote it, with its offset or without one; "never" is None.
+
+    Whether the server writes offsets is not published: :meth:`Api.instant` makes it UTC.
+    """
+
+    default_error_messages = {"invalid": "Not a moment."}
+
+    def __init__(self, **options: Any) -> None:
+        """Take the options of every marshmallow field."""
+        super().__init__(load_default=None, allow_none=True, **options)
+
+    def _deserialize(
+        self, value: object, attr: object, data: object, **kwargs: object
+    ) -> datetime | None:
+        if value == "":
+            return None
+        try:
+            moment = datetime.fromisoformat(cast("str", value))
+        except (TypeError, ValueError):
+            raise self.make_error("invalid") from None
+        return None if moment.year == 1 else moment  # how .NET writes "never"
 
 
 class TigerpawWire(Wire):
@@ -65,9 +92,9 @@ class OrderWire(TigerpawWire):
     summary = Text(data_key="BriefDescription")
     reference = Text(data_key="Reference")
     status = Text(data_key="Status")
-    changed = Instant(data_key="StatusChangeDate")
-    received = Instant(data_key="DateTimeReceived")
-    closed = Instant(data_key="DateTimeClosed")
+    changed = Moment(data_key="StatusChangeDate")
+    received = Moment(data_key="DateTimeReceived")
+    closed = Moment(data_key="DateTimeClosed")
     rep = Text(data_key="TakenBy")
 
 
@@ -76,9 +103,7 @@ class OrderSummaryWire(TigerpawWire):
 
     number = Text(data_key="ServiceOrderNumber", required=True, validate=_NOT_EMPTY)
     order = fields.Nested(OrderWire, data_key="ServiceOrder", required=True)
-    lock = fields.Nested(
-        LockWire, data_key="ServiceOrderLock", load_default=None, allow_none=True
-    )
+    lock = fields.Nested(LockWire, data_key="ServiceOrderLock", load_default=None, allow_none=True)
 
 
 class OrdersWire(ListWire):
@@ -111,10 +136,10 @@ class AgreementWire(TigerpawWire):
     account = Text(data_key="AccountNumber")
     kind = Text(data_key="Type")
     product = Text(data_key="ExternalProduct")
-    starts = Instant(data_key="StartDate")
-    ends = Instant(data_key="EndDate")
-    polled = Instant(data_key="LastPolledDate")
-    next_period = Instant(data_key="NextBillingPeriod")
+    starts = Moment(data_key="StartDate")
+    ends = Moment(data_key="EndDate")
+    polled = Moment(data_key="LastPolledDate")
+    next_period = Moment(data_key="NextBillingPeriod")
 
 
 class AgreementSummaryWire(TigerpawWire):

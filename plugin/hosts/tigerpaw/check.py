@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import Any
 
 from plugin.domain.contracts import WARNING, Advice, Rung
 from plugin.domain.errors import AnswerError, EdgeError, MissingError, RefusedError
@@ -11,7 +12,6 @@ from plugin.hosts.tigerpaw.fields import CLOSED_STATUS, NEW_STATUS, words_of
 from plugin.hosts.tigerpaw.soap import OPERATION, ChargeService
 from plugin.hosts.tigerpaw.wire import (
     AccountsWire,
-    AgreementsWire,
     ExternalProductWire,
     ItemsWire,
     ListWire,
@@ -27,19 +27,25 @@ RECORDS, WORDS, EXTERNAL, CHARGES = "Accounts", "Rep and statuses", "External pr
 TOLERABLE = timedelta(minutes=1)
 LACKING = "rights"
 
+ACCOUNTS = "accounts: get, update"
 _SEARCHES: Mapping[str, tuple[str, type[ListWire], Criterion]] = {
-    "accounts: get, update": (
-        "api/accounts/search", AccountsWire, ("AccountNumber", "GreaterThan", "0"),
-    ),
+    ACCOUNTS: ("api/accounts/search", AccountsWire, ("AccountNumber", "GreaterThan", "0")),
     "service orders: get, create, update": (
-        "api/serviceorders/search", OrdersWire, ("ServiceOrderNumber", "GreaterThan", "0"),
-    ),
-    "recurring agreements: get, create, update": (
-        "api/agreements/search", AgreementsWire, ("AgreementNumber", "GreaterThan", "0"),
+        "api/serviceorders/search",
+        OrdersWire,
+        ("ServiceOrderNumber", "GreaterThan", "0"),
     ),
     "price book items: get": ("api/pricebook/items/search", ItemsWire, ("ItemType", "Equal", "S")),
-}  # fmt: skip
+}
 """Right of the rep's security role (vendor help) and a small search that needs it."""
+
+_OF_ACCOUNT = {
+    "recurring agreements: get, create, update": "api/agreements/account/{number}",
+    "custom folders and fields: get, create, update": "api/accounts/{number}/customfields",
+}
+"""Right, and a reading that needs an account's number."""
+
+_TABLES = "master tables: get, create, update"
 
 
 class Check:
@@ -94,22 +100,25 @@ class Check:
 
     def _rights(self) -> str:
         """Try each right the guide names by one small reading, and tell them all."""
-        tried: dict[str, Callable[[], object]] = {
-            name: lambda asked=asked: self._api.first(asked[0], asked[1], [asked[2]])  # type: ignore[misc]
-            for name, asked in _SEARCHES.items()
-        }
-        tried["master tables: get, create, update"] = self._statuses
-        tried["custom folders and fields: get, create, update"] = self._custom_fields
-        lacking = [name for name, call in tried.items() if not self._may(call)]
+        may = {name: self._may(lambda each=name: self._seek(each)) for name in _SEARCHES}  # type: ignore[misc]
+        may[_TABLES] = self._may(self._statuses)
+        account = self._seek(ACCOUNTS) if may[ACCOUNTS] else None
+        for name, path in _OF_ACCOUNT.items() if account else ():
+            whole = path.format(number=account["number"]) if account else ""
+            may[name] = self._may(lambda each=whole: self._api.get(each))  # type: ignore[misc]
+        had = "; ".join(name for name, allowed in may.items() if allowed)
+        lacking = "; ".join(name for name, allowed in may.items() if not allowed)
+        untried = "; ".join(name for name in _OF_ACCOUNT if name not in may)
+        more = f" Not tried without an account: {untried}." if untried else ""
         if lacking:
-            text = f"does not let the rep read {'; '.join(lacking)}"
-            had = "; ".join(name for name in tried if name not in lacking)
-            text += f" (it may read: {had})" if had else ""
-            raise RefusedError(self._api.who, text, code=LACKING)
-        return (
-            f"Reading works for {', '.join(name.partition(':')[0] for name in tried)}. Create and "
-            "update cannot be tried without writing."
-        )
+            text = f"does not give the rep the right: {lacking}. It may read: {had or 'nothing'}."
+            raise RefusedError(self._api.who, text + more, code=LACKING)
+        text = f"The rep may read: {had}. Create and update cannot be tried without writing."
+        return text + more
+
+    def _seek(self, name: str) -> dict[str, Any] | None:
+        path, shape, criterion = _SEARCHES[name]
+        return self._api.first(path, shape, [criterion])
 
     def _may(self, call: Callable[[], object]) -> bool:
         """Tell whether a call is allowed; how Tigerpaw refuses a right is not published."""
@@ -124,7 +133,7 @@ class Check:
         return True
 
     def _accounts(self) -> str:
-        if self._first_account() is None:
+        if self._seek(ACCOUNTS) is None:
             return f"{WARNING}The rep sees no account: look at what its security role may see."
         return "Accounts can be read."
 
@@ -173,31 +182,16 @@ class Check:
 
     # -- readings ----------------------------------------------------------------------------
 
-    def _first_account(self) -> dict[str, object] | None:
-        return self._api.first(*_first(_SEARCHES["accounts: get, update"]))
-
     def _statuses(self) -> list[dict[str, str]]:
         return self._api.table("serviceorders/statuses", StatusWire)
-
-    def _custom_fields(self) -> object:
-        """Read the first account's own fields; nothing to try where no account is visible."""
-        try:
-            account = self._first_account()
-        except EdgeError:
-            return None  # this right is told of by its own step
-        return account and self._api.get(f"api/accounts/{account['number']}/customfields")
-
-
-def _first(
-    asked: tuple[str, type[ListWire], Criterion],
-) -> tuple[str, type[ListWire], list[Criterion]]:
-    return asked[0], asked[1], [asked[2]]
 
 
 def advice_for(rung: str, error: EdgeError) -> Advice | None:
     """Return cause and cure of a failed step, or None for the general ones."""
     if rung == SIGN_IN and (isinstance(error, MissingError) or error.code in _NO_SITE_CODES):
         return _NO_SITE
+    if isinstance(error, MissingError):
+        return _TOO_OLD
     if error.status == 401 and rung not in {SIGN_IN, CLOCK}:
         return _BY_CODE[LACKING]
     return _BY_CODE.get(error.code)
@@ -208,6 +202,10 @@ _NO_SITE = Advice(
     "There is no Tigerpaw API site at this address.",
     "Type the address of the API site (it shows /gettingstarted in a browser), not that of "
     "Tigerpaw's web page; over https, without a redirect.",
+)
+_TOO_OLD = Advice(
+    "The API site lacks a call that version 18.2.1 has.",
+    "Update the Tigerpaw API site to 18.2.1 or later.",
 )
 _BY_CODE: Mapping[str, Advice] = {
     KEYS: Advice(

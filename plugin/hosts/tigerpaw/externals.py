@@ -34,7 +34,7 @@ class ExternalIds(TigerpawPart):
         """Remove the id from the account; harmless when none is there."""
         kept = self._kept(company_id)
         if kept is not None:
-            self._api.delete(self._path(company_id), {"id": kept["id"]})
+            self._api.delete(self._path(company_id), {"id": str(kept["id"])})
 
     def companies_with(self, external_id: str) -> tuple[str, ...]:
         """Return the ids of the accounts that carry this id for our external product."""

@@ -135,7 +135,8 @@ FIELDS = (
 )
 
 GUIDE = (
-    "In Tigerpaw open Edit > Master Tables > Rep > Account Reps and add a rep for Bridgehead alone.",
+    "In Tigerpaw open Edit > Master Tables > Rep > Account Reps and add a rep that only "
+    "Bridgehead uses.",
     "Give its security role for service orders: get, create and update; for accounts: get and "
     "update; for custom folders and fields: get, create and update.",
     "Also: for recurring agreements and for master tables: get, create and update; for price book "

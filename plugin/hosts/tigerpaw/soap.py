@@ -148,8 +148,7 @@ class ChargeService:
 
 
 def _element(found: Any) -> etree._Element:  # noqa: ANN401 - zeep's result
-    """Return the element inside a free-XML result."""
+    """Return the element inside a free-XML result; an empty one where there is none."""
     inner = getattr(found, "_value_1", found)
-    if isinstance(inner, list):
-        inner = next((each for each in inner if isinstance(each, etree._Element)), None)
-    return inner if isinstance(inner, etree._Element) else etree.Element("Nothing")
+    candidates = inner if isinstance(inner, list) else [inner]
+    return next(filter(etree.iselement, candidates), etree.Element("Nothing"))

@@ -127,7 +127,7 @@ def _namespace(root: etree._Element) -> str:
 def _invalid(schema: etree.XMLSchema, element: etree._Element) -> list[str]:
     if schema.validate(element):
         return []
-    return [str(entry.message) for entry in schema.error_log][:3]
+    return [str(schema.error_log.last_error)]
 
 
 def _judge_action(

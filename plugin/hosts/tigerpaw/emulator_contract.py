@@ -125,9 +125,11 @@ def _namespace(root: etree._Element) -> str:
 
 
 def _invalid(schema: etree.XMLSchema, element: etree._Element) -> list[str]:
-    if schema.validate(element):
-        return []
-    return [str(schema.error_log.last_error)]
+    try:
+        schema.assertValid(element)
+    except etree.DocumentInvalid as error:
+        return [str(error)]
+    return []
 
 
 def _judge_action(

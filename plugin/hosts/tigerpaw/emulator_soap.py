@@ -57,7 +57,7 @@ class SoapPart(TigerpawBase):
         root = parse_xml(request.get_data())
         try:
             self._let_in(root)
-            result = self._done(root)
+            result = self._carried_out(root)
         except SoapError as error:
             return self.fault(str(error), new=is_12(root))
         namespace = SOAP_12 if is_12(root) else SOAP_11
@@ -91,7 +91,7 @@ class SoapPart(TigerpawBase):
         if user is None or user["password"] != password or not self.switch("soap-user-active"):
             raise SoapError("Authentication failed for this user name.")
 
-    def _done(self, root: etree._Element) -> Record:
+    def _carried_out(self, root: etree._Element) -> Record:
         call = body_of(root)
         if call is None or call.tag != f"{{{BODY}}}{OPERATION}":
             raise SoapError("The operation is not known.")
@@ -173,7 +173,7 @@ def _is_true(text: str) -> bool:
 
 
 def _answer(result: Record) -> etree._Element:
-    answer = etree.Element(f"{{{BODY}}}{OPERATION}Response", nsmap={None: BODY})
+    answer = etree.Element(f"{{{BODY}}}{OPERATION}Response", nsmap={"tiger": BODY})
     inner = etree.SubElement(answer, f"{{{BODY}}}{OPERATION}Result")
     response = etree.SubElement(inner, "Response")
     etree.SubElement(response, "Success").text = str(result["done"]).lower()

@@ -94,7 +94,12 @@ class SoapContract(Contract):
         for schema in root.iter(f"{_XSD}schema"):
             for away in schema.findall(f"{_XSD}import"):
                 schema.remove(away)
-            found[str(schema.get("targetNamespace"))] = etree.XMLSchema(etree=schema)
+            # A schema taken out of its document loses the prefixes that stand further up.
+            names = {name: uri for name, uri in schema.nsmap.items() if name}
+            alone = etree.Element(schema.tag, nsmap=names)
+            alone.attrib.update(schema.attrib)
+            alone.extend(list(schema))
+            found[str(schema.get("targetNamespace"))] = etree.XMLSchema(etree=alone)
         return found
 
     def _judge_parts(self, root: etree._Element) -> list[str]:

@@ -39,8 +39,8 @@ class RestContract(Contract):
     def judge_answer(
         self, operation: Operation, status: int, content_type: str, body: bytes
     ) -> list[str]:
-        """Judge a good answer; what a refusal looks like is not described."""
-        if status >= 400:
+        """Judge a good answer; what a refusal looks like is not described, be it 403 or 200."""
+        if status >= 400 or body.startswith(b'{"Success":false'):
             return []
         return super().judge_answer(operation, status, content_type, body)
 
@@ -75,7 +75,9 @@ class SoapContract(Contract):
     def judge_answer(
         self, operation: Operation, status: int, content_type: str, body: bytes
     ) -> list[str]:
-        """Return what is wrong with an answer; faults and the description are of no schema here."""
+        """Return what is wrong with an answer; faults, pages and the description have no schema."""
+        if status != 200 or b"Envelope" not in body:
+            return []
         root = parse_xml(body)
         inner = body_of(root)
         if inner is None or etree.QName(inner).localname == "Fault":

@@ -88,6 +88,8 @@ class OrdersPart(TigerpawBase):
             return self._done(key)
         if "DateTimeClosed" in body:
             record["closed"] = _seconds((body["DateTimeClosed"] or {}).get("DateTime"))
+        if self.switch("forgets-reference"):
+            record["reference"] = ""
         self.save_order(key, record, given)
         return self._done(key)
 

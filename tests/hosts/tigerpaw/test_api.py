@@ -59,9 +59,10 @@ def test_a_write_that_was_refused_by_the_clock_is_made_once(
 
 def test_a_path_before_the_interface_is_signed_too(emulator: TigerpawEmulator) -> None:
     # The emulator has no such path, but it checks the signature before it says so.
-    host = host_of(emulator, server=f"{emulator.origin}/tigerpaw")
+    server = "https://msp.example/tigerpaw"
+    host = host_of(emulator, server=server)
     assert isinstance(failure_of(lambda: list(host.companies())), MissingError)
-    wrong = host_of(emulator, server=f"{emulator.origin}/tigerpaw", private_key="wrong")
+    wrong = host_of(emulator, server=server, private_key="wrong")
     assert isinstance(failure_of(lambda: list(wrong.companies())), RefusedError)
 
 

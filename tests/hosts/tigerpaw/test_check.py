@@ -48,7 +48,7 @@ def test_the_check_writes_nothing(emulator: TigerpawEmulator, host: Tigerpaw) ->
 def test_a_wrong_field_is_found_at_its_step(
     emulator: TigerpawEmulator, settings: dict[str, str], step: str, cause: str, cure: str
 ) -> None:
-    name, _, advice = first_failure(host_of(emulator, **settings))
+    name, _, advice = first_failure(host_of(emulator, None, **settings))
     assert name == step
     assert cause in advice.cause
     assert cure in advice.cure
@@ -169,7 +169,7 @@ def test_export_only_is_a_warning_with_its_cure(
     emulator: TigerpawEmulator, settings: dict[str, str], switches: dict[str, object], why: str
 ) -> None:
     switch(emulator, **switches)
-    told = told_by(host_of(emulator, **settings), "Charges")
+    told = told_by(host_of(emulator, None, **settings), "Charges")
     assert told.startswith(f"{WARNING}Charges are exported only")
     assert why in told
     assert "under Advanced" in told

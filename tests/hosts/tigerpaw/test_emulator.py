@@ -1,6 +1,7 @@
 """The emulator judges by itself: who signs wrongly, and what no interface has, is turned away."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,9 +35,9 @@ def call(
     return Client(emulator).open(path, method=method, headers=headers, **options)
 
 
-def search(emulator: TigerpawEmulator, where: str, **body: Any) -> Any:
+def search(emulator: TigerpawEmulator, where: str, **body: Any) -> dict[str, Any]:
     """Search and return the answer."""
-    return call(emulator, "POST", f"/api/{where}/search", json=body).json
+    return call(emulator, "POST", f"/api/{where}/search", json=body).json or {}
 
 
 def criterion(kind: str, match: str, text: str) -> dict[str, str]:
@@ -78,10 +79,11 @@ def test_the_date_header_serves_where_ours_is_not_sent(emulator: TigerpawEmulato
     assert Client(emulator).get(path, headers=headers).status_code == 200
 
 
+@pytest.mark.breaches
 def test_a_call_that_the_description_does_not_have_is_a_breach() -> None:
     emulator = TigerpawEmulator()
     emulator.reset(small_world())
-    assert call(emulator, "GET", "/api/agreements/additionalcharges").status_code == 404
+    assert call(emulator, "GET", "/api/agreements/1201/charges/list").status_code == 404
     call(emulator, "POST", "/api/ServiceOrders", json={**ORDER, "Colour": "red"})
     call(emulator, "POST", "/api/accounts/1001/service/externalproducts", json={"ExternalId": 7})
     assert len(emulator.breaches) == 3
@@ -152,7 +154,7 @@ def test_pages_begin_at_row_1_and_name_the_next(emulator: TigerpawEmulator) -> N
 def test_a_service_order_with_an_unknown_word_is_not_made(
     emulator: TigerpawEmulator, body: dict[str, Any]
 ) -> None:
-    answer = call(emulator, "POST", "/api/ServiceOrders", json=body).json
+    answer = call(emulator, "POST", "/api/ServiceOrders", json=body).json or {}
     assert answer["Success"] is False
     assert emulator.state()["serviceorders"] == []
 
@@ -190,7 +192,7 @@ def test_an_rmms_ticket_id_finds_its_service_order(emulator: TigerpawEmulator) -
     assert call(emulator, "GET", f"{path}A-2").status_code == 404
 
 
-def test_what_was_answered_survives_a_restart(tmp_path: Any) -> None:
+def test_what_was_answered_survives_a_restart(tmp_path: Path) -> None:
     file = tmp_path / "tigerpaw.db"
     emulator = TigerpawEmulator(Shelf(file))
     emulator.reset(small_world())

@@ -11,7 +11,7 @@ import pytest
 from lxml import etree
 from werkzeug.test import Client
 
-from plugin.edge.http import Http
+from plugin.edge.http import Answer, Http
 from plugin.hosts.tigerpaw.emulator import TigerpawEmulator
 from tests.hosts.tigerpaw.stand import host_of
 
@@ -55,7 +55,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bytes, dict[str, str]]]:
     caught: list[tuple[bytes, dict[str, str]]] = []
     honest = Http.send
 
-    def watched(self: Http, method: str, path: str, **options: Any) -> Any:
+    def watched(self: Http, method: str, path: str, **options: Any) -> Answer:
         if options.get("data"):
             caught.append((options["data"], dict(options["headers"])))
         return honest(self, method, path, **options)
@@ -97,6 +97,7 @@ def test_the_two_namespaces_are_those_of_the_proven_page(
     assert [each.tag for each in body] == [f"{{{WITHOUT}}}Params"]
 
 
+@pytest.mark.breaches
 @pytest.mark.parametrize(
     ("header", "body"), [(WITHOUT, WITHOUT), (WITH_SLASH, WITH_SLASH), (WITHOUT, WITH_SLASH)]
 )
@@ -114,6 +115,7 @@ def test_the_emulator_takes_no_other_namespaces(header: str, body: str) -> None:
     assert emulator.breach_count > 0
 
 
+@pytest.mark.breaches
 @pytest.mark.parametrize(
     ("content_type", "action"),
     [("application/json", '"x"'), ("text/xml", '"http://www.tigerpawsoftware.com//Submit"')],

@@ -115,12 +115,7 @@ def test_a_change_without_effect_is_told(emulator: TigerpawEmulator, host: Tiger
 
 def test_a_key_that_an_update_loses_is_told(emulator: TigerpawEmulator, host: Tigerpaw) -> None:
     number = host.open_ticket(DRAFT, KEY).id
-    save = emulator.save_order
-
-    def forgetful(key: str, record: dict[str, object], changes: dict[str, object]) -> None:
-        save(key, {**record, "reference": ""}, changes)
-
-    emulator.save_order = forgetful  # type: ignore[method-assign]
+    switch(emulator, forgets_reference=True)
     assert failure_of(lambda: host.close_ticket(number, "", "")).code == "key-lost"
 
 
@@ -130,10 +125,13 @@ def test_a_locked_service_order_is_tried_again_later(
 ) -> None:
     number = host.open_ticket(DRAFT, KEY).id
     happen(emulator, "ticket-locked", ticket=number)
-    work = {
-        "note": lambda: host.add_note(number, "Again.", "marker"),
-        "close": lambda: host.close_ticket(number, "It is gone.", ""),
-    }[action]
+
+    def work() -> None:
+        if action == "note":
+            host.add_note(number, "Again.", "marker")
+        else:
+            host.close_ticket(number, "It is gone.", "")
+
     error = failure_of(work)
     assert isinstance(error, TransientError)
     assert (error.code, error.retry_after) == ("locked", 300)

@@ -44,7 +44,8 @@ USUAL_SWITCHES: dict[str, Any] = {
 may differ (RECONSTRUCTED: not published); a zone makes its times lack their offset; whether there
 is an API site at all; whether the keys are active; words of addresses the rep has no right to, and
 whether that is said by 401, 403 or 200 (not published); what two criteria of one kind mean; how a
-record that is not there is said; updates and charges that are taken and do nothing, and an update that empties our key."""
+record that is not there is said; updates and charges that are taken and do nothing, and an update
+that empties our key."""
 
 
 class TigerpawBase(Emulator):

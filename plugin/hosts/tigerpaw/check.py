@@ -106,7 +106,7 @@ class Check:
         for name, path in _OF_ACCOUNT.items() if account else ():
             whole = path.format(number=account["number"]) if account else ""
             may[name] = self._may(lambda each=whole: self._api.get(each))  # type: ignore[misc]
-        had = "; ".join(name for name, allowed in may.items() if allowed)
+        had = ", ".join(name.partition(":")[0] for name, allowed in may.items() if allowed)
         lacking = "; ".join(name for name, allowed in may.items() if not allowed)
         untried = "; ".join(name for name in _OF_ACCOUNT if name not in may)
         more = f" Not tried without an account: {untried}." if untried else ""

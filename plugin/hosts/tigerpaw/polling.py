@@ -24,15 +24,19 @@ EVERY = timedelta(days=1)
 class OpenOrders:
     """The service orders of ours that were open when they were last seen."""
 
-    def __init__(self, api: Api, is_closed: Callable[[Row], bool]) -> None:
-        """Remember nothing yet: the first look is at all of ours."""
-        self._api, self._is_closed = api, is_closed
+    def __init__(self, api: Api, is_settled: Callable[[Row, datetime], bool]) -> None:
+        """Remember nothing yet: the first look is at all of ours.
+
+        ``is_settled`` tells whether an order was closed before the moment that is asked about:
+        only then need it not be told again, should the caller break off and come back.
+        """
+        self._api, self._is_settled = api, is_settled
         self._open: set[int] = set()
         self._highest = 0
         self._swept_at: datetime | None = None
 
-    def poll(self) -> Iterator[Row]:
-        """Yield what may have changed: the open ones, the newer ones, or all of ours."""
+    def poll(self, since: datetime) -> Iterator[Row]:
+        """Yield what may have changed since: the open ones, the newer ones, or all of ours."""
         now = self._api.now()
         rows = None
         if self._swept_at is not None and now - self._swept_at < EVERY:
@@ -40,7 +44,7 @@ class OpenOrders:
         if rows is None:
             rows = list(self._search([]))
             self._swept_at = now
-        self._remember(rows)
+        self._remember(rows, since)
         yield from rows
 
     def _known(self) -> list[Row] | None:
@@ -62,11 +66,11 @@ class OpenOrders:
             if row["order"]["reference"].startswith(KEY_PREFIX):
                 yield row
 
-    def _remember(self, rows: list[Row]) -> None:
+    def _remember(self, rows: list[Row], since: datetime) -> None:
         for row in rows:
             number = int(row["number"])
             self._highest = max(self._highest, number)
-            if self._is_closed(row):
+            if self._is_settled(row, since):
                 self._open.discard(number)
             else:
                 self._open.add(number)

@@ -68,7 +68,7 @@ class Tickets(TigerpawPart, OpensTickets):
     def __init__(self, link: Link) -> None:
         """Open the doors to the server; nothing is called yet."""
         super().__init__(link)
-        self._open = OpenOrders(self._api, self._is_closed)
+        self._open = OpenOrders(self._api, self._is_settled)
 
     def ticket_choices(self, field: str) -> tuple[Choice, ...]:
         """Return the words of one field from its master table; inactive reps are left out."""
@@ -134,7 +134,7 @@ class Tickets(TigerpawPart, OpensTickets):
         self._demand_unlocked(row)
         if resolution:
             self._note(row["number"], resolution, resolution)
-        self._resolve(row["number"])
+        self._resolve(row)
         wanted = status or words_of(self._api.settings, "closed_status", CLOSED_STATUS)[0]
         change = {
             "Status": wanted,
@@ -159,7 +159,7 @@ class Tickets(TigerpawPart, OpensTickets):
         Tigerpaw calls nobody and has no search by date of change, so the ones that we hold open
         are asked for, and all of ours once a day.
         """
-        for row in self._open.poll():
+        for row in self._open.poll(since):
             view = self._view(row)
             if view.updated_at is None or view.updated_at >= since:
                 yield view
@@ -193,6 +193,10 @@ class Tickets(TigerpawPart, OpensTickets):
             each.casefold() for each in closed
         }
 
+    def _is_settled(self, row: Row, since: datetime) -> bool:
+        view = self._view(row)
+        return view.closed and (view.updated_at is None or view.updated_at < since)
+
     def _view(self, row: Row) -> TicketView:
         order = row["order"]
         return TicketView(
@@ -225,11 +229,11 @@ class Tickets(TigerpawPart, OpensTickets):
                 return
             row = page["next_row"]
 
-    def _resolve(self, number: str) -> None:
-        """Add the connection's resolution word, where one is set."""
+    def _resolve(self, row: Row) -> None:
+        """Add the connection's resolution word, where one is set and none is there."""
         word = self._api.settings.get("resolution", "").strip()
-        if word:
-            self._api.write("POST", f"{ORDERS}/{number}/resolutions", word)
+        if word and not row["resolutions"]:
+            self._api.write("POST", f"{ORDERS}/{row['number']}/resolutions", word)
 
     def _change(self, row: Row, change: dict[str, Any]) -> None:
         """Change an order and read it back: whether a change takes effect is not documented."""

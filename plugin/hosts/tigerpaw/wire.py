@@ -95,7 +95,6 @@ class OrderWire(TigerpawWire):
     changed = Moment(data_key="StatusChangeDate")
     received = Moment(data_key="DateTimeReceived")
     closed = Moment(data_key="DateTimeClosed")
-    rep = Text(data_key="TakenBy")
 
 
 class OrderSummaryWire(TigerpawWire):
@@ -103,6 +102,9 @@ class OrderSummaryWire(TigerpawWire):
 
     number = Text(data_key="ServiceOrderNumber", required=True, validate=_NOT_EMPTY)
     order = fields.Nested(OrderWire, data_key="ServiceOrder", required=True)
+    resolutions = fields.Integer(
+        data_key="ServiceOrderResolution", load_default=0, allow_none=True, strict=True
+    )
     lock = fields.Nested(LockWire, data_key="ServiceOrderLock", load_default=None, allow_none=True)
 
 
@@ -135,7 +137,6 @@ class AgreementWire(TigerpawWire):
 
     account = Text(data_key="AccountNumber")
     kind = Text(data_key="Type")
-    product = Text(data_key="ExternalProduct")
     starts = Moment(data_key="StartDate")
     ends = Moment(data_key="EndDate")
     polled = Moment(data_key="LastPolledDate")

@@ -94,6 +94,18 @@ def test_closing_writes_status_date_note_resolution_and_tasks(emulator: Tigerpaw
     assert host.ticket(number).key == KEY
 
 
+def test_closing_that_broke_off_is_finished_without_doubling(emulator: TigerpawEmulator) -> None:
+    host = host_of(emulator, resolution="Cleaned")
+    number = host.open_ticket(DRAFT, KEY).id
+    emulator.add_fault("refuse", path=f"/{number}/resolutions$")
+    assert isinstance(failure_of(lambda: host.close_ticket(number, "Gone.", "")), TransientError)
+    emulator.add_fault("done-but-timeout", path=f"/{number}/resolutions$")
+    assert isinstance(failure_of(lambda: host.close_ticket(number, "Gone.", "")), TransientError)
+    host.close_ticket(number, "Gone.", "")
+    kept = order(emulator, number)
+    assert (kept["notes"], kept["resolutions"]) == (["Gone."], ["Cleaned"])
+
+
 def test_several_statuses_may_mean_closed(emulator: TigerpawEmulator) -> None:
     host = host_of(emulator, closed_status="Waiting, Closed")
     number = host.open_ticket(DRAFT, KEY).id
@@ -181,26 +193,40 @@ def test_master_tables_are_shown_and_former_reps_are_not(host: Tigerpaw) -> None
 def test_only_open_ones_and_newer_ones_of_ours_are_asked_for_again(
     emulator: TigerpawEmulator, host: Tigerpaw
 ) -> None:
-    since = datetime.now(UTC) - timedelta(hours=1)
     numbers = [host.open_ticket(DRAFT, f"BH-{each}").id for each in range(3)]
     host.open_ticket(DRAFT, "somebody else's")
     host.close_ticket(numbers[0], "", "")
-    assert [each.id for each in host.tickets_changed(since)] == numbers
-    assert [each.id for each in host.tickets_changed(since)] == numbers[1:]
+    since = emulator.clock() + timedelta(minutes=1)
+    assert list(host.tickets_changed(since)) == []
+    emulator.clock.offset = timedelta(minutes=2)
     newer = host.open_ticket(DRAFT, "BH-new").id
     happen(emulator, "ticket-closed", ticket=numbers[1])
+    for number in (numbers[0], numbers[2]):
+        orders = emulator.table("serviceorders")
+        orders[number] = {**orders[number], "changed": emulator.clock().timestamp()}
     seen = {each.id: each.closed for each in host.tickets_changed(since)}
     assert seen == {numbers[1]: True, numbers[2]: False, newer: False}
-    assert [each.id for each in host.tickets_changed(since)] == [numbers[2], newer]
+
+
+def test_a_caller_that_broke_off_is_told_of_a_closing_again(
+    emulator: TigerpawEmulator, host: Tigerpaw
+) -> None:
+    number = host.open_ticket(DRAFT, KEY).id
+    since = datetime.now(UTC) - timedelta(hours=1)
+    list(host.tickets_changed(since))
+    happen(emulator, "ticket-closed", ticket=number)
+    for _ in range(2):
+        assert [each.closed for each in host.tickets_changed(since)] == [True]
 
 
 def test_once_a_day_all_of_ours_are_looked_at_for_what_a_person_opened_again(
     emulator: TigerpawEmulator, host: Tigerpaw
 ) -> None:
-    since = datetime.now(UTC) - timedelta(hours=1)
     number = host.open_ticket(DRAFT, KEY).id
     host.close_ticket(number, "", "")
-    assert [each.closed for each in host.tickets_changed(since)] == [True]
+    since = emulator.clock() + timedelta(seconds=1)
+    assert list(host.tickets_changed(since)) == []
+    emulator.clock.offset = timedelta(minutes=1)
     happen(emulator, "ticket-reopened", ticket=number)
     assert list(host.tickets_changed(since)) == []
     emulator.clock.offset = timedelta(days=1, minutes=1)

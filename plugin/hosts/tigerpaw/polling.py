@@ -43,6 +43,7 @@ class OpenOrders:
             rows = self._known()
         if rows is None:
             rows = list(self._search([]))
+            self._open.clear()  # one that is gone would be missed, and all asked for, every time
             self._swept_at = now
         self._remember(rows, since)
         yield from rows

@@ -269,3 +269,22 @@ def test_an_unknown_agreement_or_charge_is_missing(host: Tigerpaw) -> None:
     assert isinstance(failure_of(lambda: list(host.agreements("no number"))), MissingError)
     gone = replace(line, id="9999")
     assert isinstance(failure_of(lambda: host.set_quantity(gone, Decimal(1), None)), MissingError)
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_charge_that_is_gone_is_missing_however_it_is_said(
+    emulator: TigerpawEmulator, host: Tigerpaw, *, empty: bool
+) -> None:
+    line = first_line(host)
+    del emulator.table("charges")[line.id]
+    switch(emulator, missing_as_empty=empty)
+    assert isinstance(failure_of(lambda: host.set_quantity(line, Decimal(1), None)), MissingError)
+
+
+def test_a_list_of_agreements_that_is_not_whole_is_a_failure(
+    emulator: TigerpawEmulator, host: Tigerpaw
+) -> None:
+    emulator.add_fault("stuck-paging", path="/agreements/")
+    error = failure_of(lambda: list(host.agreements("1001")))
+    assert isinstance(error, AnswerError)
+    assert error.code == "paging"

@@ -129,3 +129,19 @@ def test_a_wrong_action_or_content_type_is_a_breach(content_type: str, action: s
         headers={"SOAPAction": action},
     )
     assert any("action is not" in breach.problem for breach in emulator.breaches)
+
+
+@pytest.mark.parametrize(("agreement", "done"), [("1201", True), ("1202", False), ("9", False)])
+def test_the_emulator_deletes_a_charge_of_its_own_agreement_only(
+    emulator: TigerpawEmulator, agreement: str, *, done: bool
+) -> None:
+    wanted = envelope("1.1").replace(b'Action="Update"', b'Action="Delete"')
+    answer = Client(emulator).post(
+        "/api/rmm/tsiWS.asmx",
+        data=wanted.replace(b"1201", agreement.encode()),
+        content_type="text/xml",
+        headers={"SOAPAction": f'"{WITHOUT}/SubmitAgreementAdditionalCharges"'},
+    )
+    assert answer.status_code == 200
+    assert f"<Success>{str(done).lower()}</Success>".encode() in answer.data
+    assert ("74" not in emulator.table("charges")) is done

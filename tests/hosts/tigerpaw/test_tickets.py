@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from werkzeug.wrappers import Request, Response
 
 from plugin.domain.errors import AnswerError, MissingError, RuleError, TransientError
 from plugin.domain.model import TicketDraft
@@ -11,6 +12,7 @@ from plugin.domain.tickets import ticket_key
 from plugin.hosts.tigerpaw.emulator import TigerpawEmulator
 from plugin.hosts.tigerpaw.host import Tigerpaw
 from tests.hosts.tigerpaw.stand import failure_of, happen, host_of, paths, switch
+from tests.rig import small_world
 
 KEY = ticket_key("kaspersky_ksc", "1", "device", "virus")
 DRAFT = TicketDraft("1001", "Malware found", "What happened.")
@@ -243,3 +245,48 @@ def test_a_server_that_takes_two_numbers_for_both_at_once_is_asked_for_all(
     happen(emulator, "ticket-closed", ticket=numbers[2])
     seen = {each.id: each.closed for each in host.tickets_changed(since)}
     assert seen[numbers[2]]
+
+
+def test_one_that_is_gone_makes_us_look_at_all_once_only(
+    emulator: TigerpawEmulator, host: Tigerpaw
+) -> None:
+    numbers = [host.open_ticket(DRAFT, f"BH-{each}").id for each in range(2)]
+    since = datetime.now(UTC) - timedelta(hours=1)
+    list(host.tickets_changed(since))
+    del emulator.table("serviceorders")[numbers[0]]
+    counts = []
+    for _ in range(2):
+        before = len(paths(emulator))
+        assert [each.id for each in host.tickets_changed(since)] == numbers[1:]
+        counts.append(len(paths(emulator)) - before)
+    # The known ones and then all of ours; the second time the known ones and the newer ones.
+    assert counts == [2, 2]
+    happen(emulator, "ticket-closed", ticket=numbers[1])
+    later = emulator.clock() + timedelta(minutes=1)
+    list(host.tickets_changed(later))
+    before = len(paths(emulator))
+    assert list(host.tickets_changed(later)) == []
+    assert len(paths(emulator)) - before == 1
+
+
+class OneStatus(TigerpawEmulator):
+    """Answers as the published description says: one status instead of an array."""
+
+    def master_table(self, request: Request) -> Response:
+        """Show the first entry only."""
+        return self.json({"Status": "New", "SystemDefault": True})
+
+
+@pytest.mark.breaches
+def test_a_master_table_that_is_one_record_is_taken_as_the_description_says() -> None:
+    emulator = OneStatus()
+    emulator.reset(small_world())
+    assert [each.value for each in host_of(emulator).ticket_choices("status")] == ["New"]
+
+
+def test_a_time_that_is_none_is_named(emulator: TigerpawEmulator, host: Tigerpaw) -> None:
+    number = host.open_ticket(DRAFT, KEY).id
+    emulator.add_fault("wrong-types", path=f"/{number}$")
+    error = failure_of(lambda: host.ticket(number))
+    assert isinstance(error, AnswerError)
+    assert error.code == "shape"

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Request, Response
 from plugin.domain.errors import AnswerError, MissingError, RuleError, TransientError
 from plugin.domain.model import TicketDraft
 from plugin.domain.tickets import ticket_key
+from plugin.edge.emulator import route
 from plugin.hosts.tigerpaw.emulator import TigerpawEmulator
 from plugin.hosts.tigerpaw.host import Tigerpaw
 from tests.hosts.tigerpaw.stand import failure_of, happen, host_of, paths, switch
@@ -272,6 +273,7 @@ def test_one_that_is_gone_makes_us_look_at_all_once_only(
 class OneStatus(TigerpawEmulator):
     """Answers as the published description says: one status instead of an array."""
 
+    @route("GET", "/api/mastertables/serviceorders/statuses")
     def master_table(self, request: Request) -> Response:
         """Show the first entry only."""
         return self.json({"Status": "New", "SystemDefault": True})

@@ -401,7 +401,13 @@ class OpensTickets(ABC):
 class BillsUsage(ABC):
     """Has agreements whose lines can be read and, after approval, changed."""
 
-    writes_charges: ClassVar[bool] = True
+    @property
+    def writes_charges(self) -> bool:
+        """Whether lines can be written now; False where approved changes can only be exported.
+
+        An adapter may have to ask the remote: an EdgeError when that fails.
+        """
+        return True
 
     @abstractmethod
     def agreements(self, company_id: str) -> Iterator[Agreement]:

@@ -3,6 +3,7 @@
 from plugin.edge.emulator import Emulator
 from plugin.hosts.connectwise_automate.emulator import AutomateEmulator
 from plugin.hosts.connectwise_psa.emulator import ConnectWisePsaEmulator
+from plugin.hosts.tigerpaw.emulator import TigerpawEmulator
 from plugin.vendors.eset.emulator import EsetEmulator
 from plugin.vendors.kaspersky.emulator_center import SecurityCenterEmulator
 from plugin.vendors.kaspersky.emulator_cloud import CloudEmulator, HubEmulator
@@ -16,5 +17,6 @@ EMULATORS: dict[str, type[Emulator]] = {
         CloudEmulator,
         HubEmulator,
         AutomateEmulator,
+        TigerpawEmulator,
     )
 }

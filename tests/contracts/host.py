@@ -30,10 +30,19 @@ from plugin.domain.contracts import (
     RunsScripts,
     SendsWebhooks,
 )
-from plugin.domain.errors import AnswerError, ForgedError, MissingError, RuleError, TransientError
+from plugin.domain.errors import (
+    AnswerError,
+    EdgeError,
+    ForgedError,
+    MissingError,
+    RefusedError,
+    RuleError,
+    TransientError,
+)
 from plugin.domain.model import (
     ActionState,
     Agreement,
+    AgreementLine,
     Configuration,
     Delivery,
     Placement,
@@ -265,10 +274,12 @@ class BillingPromises(HostSuite):
         self, stand: HostStand, host: Host
     ) -> None:
         bills = able(host, BillsUsage)
-        if not bills.writes_charges:
-            pytest.skip("charges are exported only")
         agreement = _agreement(host)
         line = next(iter(bills.agreement_lines(agreement.id)))
+        if not bills.writes_charges:
+            changing = error_of(lambda: bills.set_quantity(line, line.quantity + 3, None))
+            _demand_export_only(changing, bills, line)
+            return
         changed = bills.set_quantity(line, line.quantity + 3, None)
         assert changed.quantity == line.quantity + 3
         assert changed in list(bills.agreement_lines(agreement.id))
@@ -276,10 +287,13 @@ class BillingPromises(HostSuite):
 
     def test_a_line_is_added(self, host: Host) -> None:
         bills = able(host, BillsUsage)
-        if not bills.writes_charges:
-            pytest.skip("charges are exported only")
         agreement = _agreement(host)
         product = next(each for each in bills.products("") if each.active)
+        if not bills.writes_charges:
+            line = next(iter(bills.agreement_lines(agreement.id)))
+            adding = error_of(lambda: bills.add_line(agreement.id, product.id, Decimal(4), None))
+            _demand_export_only(adding, bills, line)
+            return
         made = bills.add_line(agreement.id, product.id, Decimal(4), None)
         assert (made.agreement_id, made.product_id) == (agreement.id, product.id)
         assert made.quantity == 4
@@ -291,6 +305,13 @@ class BillingPromises(HostSuite):
         agreements = able(host, BillsUsage).agreements(str(told["company"]))
         ended = [each for each in agreements if each.id == str(told["agreement"])]
         assert [each.active for each in ended] == [False]
+
+
+def _demand_export_only(error: EdgeError, bills: BillsUsage, line: AgreementLine) -> None:
+    """A host that cannot write says so, and is not written to."""
+    assert isinstance(error, RefusedError)
+    assert "export" in error.message
+    assert line in list(bills.agreement_lines(line.agreement_id))
 
 
 def _agreement(host: Host) -> Agreement:

@@ -14,6 +14,8 @@ from plugin.hosts.connectwise_automate.emulator import AutomateEmulator
 from plugin.hosts.connectwise_automate.host import ConnectWiseAutomate
 from plugin.hosts.connectwise_psa.emulator import ConnectWisePsaEmulator
 from plugin.hosts.connectwise_psa.host import ConnectWisePsa
+from plugin.hosts.tigerpaw.emulator import TigerpawEmulator
+from plugin.hosts.tigerpaw.host import Tigerpaw
 from tests.contracts.stands import Stand
 
 PLAIN_URL = "https://bridgehead.example/webhooks/token"
@@ -99,4 +101,5 @@ HOSTS: dict[str, Candidate] = {
     "connectwise_psa": Candidate(
         ConnectWisePsa, ConnectWisePsaEmulator, False, psa_delivery, psa_claim, "Tab"
     ),
+    "tigerpaw": Candidate(Tigerpaw, TigerpawEmulator, renews=False),
 }

@@ -4,6 +4,7 @@ from tests.contracts.host import COVERED, host_contract
 
 TestConnectWiseAutomate = host_contract("connectwise_automate")
 TestConnectWisePsa = host_contract("connectwise_psa")
+TestTigerpaw = host_contract("tigerpaw")
 
 
 def test_no_host_is_left_out() -> None:

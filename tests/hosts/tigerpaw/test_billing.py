@@ -264,6 +264,20 @@ def test_items_of_every_type_are_found_by_id_and_by_name(host: Tigerpaw) -> None
     assert {each.id for each in host.products("eset")} == {"ESET-PROTECT"}
 
 
+def test_an_item_that_is_found_by_both_is_listed_once(host: Tigerpaw) -> None:
+    assert [each.id for each in host.products("disk")] == ["BACKUP-DISK"]
+
+
+def test_a_line_that_was_there_before_is_not_taken_for_the_new_one(
+    emulator: TigerpawEmulator, host: Tigerpaw
+) -> None:
+    old = host.add_line("1201", "KESC-PLUS", Decimal(4), None)
+    assert host.add_line("1201", "KESC-PLUS", Decimal(4), None).id != old.id
+    switch(emulator, ignore_charges=True)
+    error = failure_of(lambda: host.add_line("1201", "KESC-PLUS", Decimal(4), None))
+    assert error.code == "not-confirmed"
+
+
 def test_an_unknown_agreement_or_charge_is_missing(host: Tigerpaw) -> None:
     line = first_line(host)
     assert isinstance(failure_of(lambda: list(host.agreements("no number"))), MissingError)

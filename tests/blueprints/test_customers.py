@@ -60,6 +60,7 @@ def test_a_proposal_is_joined_on_the_page(office: Office) -> None:
     shown = office.administrator.read(PAGE)
     assert first["workspace_name"] in shown
     assert first["reason"] in shown
+    assert '<a href="/connections" aria-current="page">' in shown
     assert saved(office) == ""
     answer = office.administrator.post(PAGE, form(first, "join"))
     assert (answer.status_code, answer.location) == (303, PAGE)

@@ -64,6 +64,8 @@ def _shown(field: Field, settings: Mapping[str, str]) -> str:
     value = settings[field.name]
     if field.kind is FieldKind.SWITCH:
         return "yes" if value == "true" else "no"
+    if field.kind is FieldKind.LINES:
+        return words.count(len(value.splitlines()), "line")
     return next((each.label for each in field.choices if each.value == value), value)
 
 

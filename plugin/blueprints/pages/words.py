@@ -99,7 +99,13 @@ EVENT_KIND: Mapping[str, str] = {
     "unread": "Not read yet",
 }
 CLOSED_RUNS = frozenset({"done", "partial", "failed", "cancelled"})
-_GROUPS = {"connecting": "connections", "integrating": "integrations", "mapping": "integrations"}
+_GROUPS = {
+    "connecting": "connections",
+    "customers": "connections",
+    "actions": "devices",
+    "integrating": "integrations",
+    "mapping": "integrations",
+}
 
 
 def state(table: Mapping[str, State], word: str) -> State:

@@ -41,7 +41,7 @@ FOR_ALL = (
     "/sessions",
     "/password",
 )
-FOR_TECHNICIANS = ("/deliveries/1",)
+FOR_TECHNICIANS = ("/deliveries/1", "/devices/1/actions/scan")
 FOR_ADMINISTRATORS = (
     "/connections/new",
     "/connections/new/connectwise_psa",

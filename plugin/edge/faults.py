@@ -1,10 +1,12 @@
 """Faults on demand: what a slow, broken or lying remote does to one request."""
 
+import os
 import re
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from socket import SHUT_RDWR
+from socket import SHUT_RDWR, SO_LINGER, SOL_SOCKET, socketpair
 from typing import Any
 
 from werkzeug.wrappers import Request, Response
@@ -16,6 +18,7 @@ GENERIC = (
     "slow",
     "cut",
     "refuse",
+    "reset",
     "html",
     "redirect",
     "endless",
@@ -93,6 +96,19 @@ def drop_connection(request: Request, head: bytes = b"") -> None:
     raise DroppedError("the connection was dropped on purpose")
 
 
+def reset_connection(request: Request, head: bytes = b"") -> None:
+    """Break the connection off (RST instead of FIN), after sending ``head``; never returns."""
+    socket: Any = request.environ.get("werkzeug.socket")
+    if socket is not None:
+        socket.sendall(head)
+        socket.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+        # Only the last close resets, and the server's file objects share this descriptor.
+        nobody, peer = socketpair()
+        with nobody, peer:
+            os.dup2(nobody.fileno(), socket.fileno())
+    raise DroppedError("the connection was reset on purpose")
+
+
 def _error(status: int) -> Callable[[Fault, Request, Answerer, Faults], Response]:
     def player(fault: Fault, request: Request, answer: Answerer, faults: Faults) -> Response:
         headers = {"Retry-After": "1"} if status in {429, 503} else {}
@@ -108,11 +124,22 @@ def _slow(fault: Fault, request: Request, answer: Answerer, faults: Faults) -> R
 
 def _cut(fault: Fault, request: Request, answer: Answerer, faults: Faults) -> Response:
     response = answer(request)
+    drop_connection(request, _half(response))
+    return response
+
+
+def _reset(fault: Fault, request: Request, answer: Answerer, faults: Faults) -> Response:
+    response = answer(request)
+    reset_connection(request, _half(response))
+    return response
+
+
+def _half(response: Response) -> bytes:
+    """Return the first bytes of an answer that promises more of them."""
     body = response.get_data() or b"{}"
     head = f"HTTP/1.1 {response.status}\r\nContent-Length: {len(body) + 64}\r\n"
     head += f"Content-Type: {response.content_type}\r\n\r\n"
-    drop_connection(request, head.encode() + body[: len(body) // 2])
-    return response
+    return head.encode() + body[: len(body) // 2]
 
 
 def _refuse(fault: Fault, request: Request, answer: Answerer, faults: Faults) -> Response:
@@ -164,6 +191,7 @@ _PLAYERS: dict[str, Callable[[Fault, Request, Answerer, Faults], Response]] = {
     "slow": _slow,
     "cut": _cut,
     "refuse": _refuse,
+    "reset": _reset,
     "html": _html,
     "redirect": _redirect,
     "endless": _endless,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
@@ -21,7 +21,12 @@ from plugin.store.mirror import (
 )
 from plugin.store.upsert import insert_into
 
+Value = TypeVar("Value")
+
 CHUNK = 500
+AT_ONCE = {"insertmanyvalues_page_size": 25}
+"""Rows in one INSERT that gives rows back: each number of rows is a statement of its own, which
+every connection keeps prepared, and one of hundreds of rows takes half a MiB."""
 
 
 @dataclass
@@ -100,11 +105,21 @@ def _held_devices(session: Session, vendor_id: int, devices: Sequence[Device]) -
             ).where(
                 DeviceRow.vendor_id == vendor_id,
                 DeviceRow.workspace_id == workspace_id,
-                DeviceRow.device_id.in_(ids[start : start + CHUNK]),
+                DeviceRow.device_id.in_(_padded(ids[start : start + CHUNK])),
             )
             for row in session.execute(query):
                 held[(workspace_id, row.device_id)] = row
     return held
+
+
+def _padded(values: Sequence[Value]) -> list[Value]:
+    """Repeat the last value up to a power of two: few lengths are few statements to keep.
+
+    >>> _padded([7, 8, 9])
+    [7, 8, 9, 9]
+    """
+    missing = (1 << (len(values) - 1).bit_length()) - len(values) if values else 0
+    return list(values) + list(values[-1:]) * missing
 
 
 def _device_values(device: Device) -> dict[str, Any]:
@@ -137,7 +152,8 @@ def _write_devices(
     seen: SeenRows,
 ) -> None:
     if fresh:
-        for number in session.scalars(insert(DeviceRow).returning(DeviceRow.id), fresh):
+        statement = insert(DeviceRow).returning(DeviceRow.id)
+        for number in session.scalars(statement, fresh, execution_options=AT_ONCE):
             seen.add(number)
     if changed:
         session.execute(update(DeviceRow), changed)
@@ -190,7 +206,7 @@ def remove_devices(
     for start in range(0, len(device_ids), CHUNK):
         query = select(DeviceRow.id, DeviceRow.workspace_id).where(
             DeviceRow.vendor_id == vendor_id,
-            DeviceRow.device_id.in_(device_ids[start : start + CHUNK]),
+            DeviceRow.device_id.in_(_padded(device_ids[start : start + CHUNK])),
             DeviceRow.gone_at.is_(None),
         )
         if workspace_id is not None:
@@ -203,7 +219,7 @@ def remove_devices(
 
 def _mark_gone(session: Session, numbers: list[int], now: datetime) -> None:
     for start in range(0, len(numbers), CHUNK):
-        chosen = DeviceRow.id.in_(numbers[start : start + CHUNK])
+        chosen = DeviceRow.id.in_(_padded(numbers[start : start + CHUNK]))
         session.execute(update(DeviceRow).where(chosen).values(gone_at=now))
 
 
@@ -251,7 +267,7 @@ def store_detections(
         .returning(DetectionRow.detection_id)
     )
     rows = [_detection_values(vendor_id, each, now) for each in by_id.values()]
-    new = set(session.scalars(statement, rows))
+    new = set(session.scalars(statement, rows, execution_options=AT_ONCE))
     counts.created += len(new)
     counts.unchanged += len(by_id) - len(new)
     return [each for each in by_id.values() if clean(each.id, 200) in new]

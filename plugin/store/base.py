@@ -177,7 +177,7 @@ def _on_sqlite_connect(connection: Any, _record: Any) -> None:  # noqa: ANN401 -
         "foreign_keys=ON",
         "busy_timeout=2000",
         "temp_store=MEMORY",
-        "cache_size=-16000",
+        "cache_size=-1000",  # KiB for each connection of each thread; the system keeps the file too
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -1,6 +1,7 @@
 """Book: which client a device belongs to, asked for the devices that something happened on."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 
 from plugin.domain.errors import AnswerError, MissingError, RefusedError
 from plugin.vendors.eset.connect import Connect
@@ -23,9 +24,9 @@ _UNKNOWN: Entry = ("", "")
 class Book:
     """Looks devices up; keeps a bounded number of them for the length of one walk."""
 
-    def __init__(self, connect: Connect, tree: Tree, who: str) -> None:
-        """Place devices by the groups of ``tree``."""
-        self._connect, self._tree, self._who = connect, tree, who
+    def __init__(self, connect: Connect, read_tree: Callable[[], Tree], who: str) -> None:
+        """Place devices by the groups that ``read_tree`` reads, when a device has to be placed."""
+        self._connect, self._read_tree, self._who = connect, read_tree, who
         self._known: dict[str, Entry] = {}
 
     def look(self, ids: Iterable[str]) -> dict[str, Entry]:
@@ -39,6 +40,10 @@ class Book:
             self._known.update(dict.fromkeys(batch, _UNKNOWN))
             self._known.update(self._fetch(batch))
         return {each: self._known[each] for each in wanted}
+
+    @cached_property
+    def _tree(self) -> Tree:
+        return self._read_tree()
 
     def _fetch(self, ids: list[str]) -> Iterator[tuple[str, Entry]]:
         """Ask for all at once; if one is gone ESET gives none, so they are asked one by one."""

@@ -146,7 +146,7 @@ class EsetProtect(
 
         MissingError when this instance offers none of the three.
         """
-        book = Book(self._connect, self._fleet.tree(), self.title)
+        book = Book(self._connect, self._fleet.tree, self.title)
         return findings.Findings(self._connect, book, self._now).walk(cursor, since)
 
     def resolve(self, detection_id: str, note: str) -> None:

@@ -83,9 +83,10 @@ class EventWalk:
     def _first_new(self, found: Found) -> int:
         """Return the position of the first event with a number above our place.
 
-        What came late is numbered anew and stands behind it, so nothing before can be new.
+        What came late is numbered anew and stands behind it, so nothing before can be new. Mostly
+        nothing is, which the last event tells.
         """
-        if not self._place.number:
+        if not self._place.number or not found.count:
             return 0
 
         def number_at(position: int) -> int:
@@ -95,7 +96,10 @@ class EventWalk:
                 raise AnswerError(TITLE, "answered a search that ends before its end", code="shape")
             return read[0].sequence
 
-        return bisect_right(range(found.count), self._place.number, key=number_at)
+        last = found.count - 1
+        if number_at(last) <= self._place.number:
+            return found.count
+        return bisect_right(range(last), self._place.number, key=number_at)
 
     def _page(self, rows: object, since: datetime, now: datetime) -> Page[Detection]:
         known = self._place.number

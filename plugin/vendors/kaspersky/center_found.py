@@ -120,16 +120,16 @@ class Found:
     def parts(self, size: int, start: int = 0) -> Iterator[tuple[list[Row], bool]]:
         """Yield all rows from ``start`` on in parts, and with each whether it is the last.
 
-        An empty set is one empty part.
+        Where there are none it is one empty part, which is not asked for.
         """
-        while True:
+        if start >= self.count:
+            yield [], True
+        while start < self.count:
             rows = self.part(start, size)
             start += len(rows)
-            if not rows and start < self.count:
+            if not rows:
                 raise _odd("a search that ends before its end", self._way.array)
             yield rows, start >= self.count
-            if start >= self.count:
-                return
 
     def _count(self, opened: Row) -> int:
         if self._way is KEYS:

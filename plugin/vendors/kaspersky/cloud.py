@@ -136,13 +136,17 @@ class _Cloud(
         pages = _Walk(self.title)
         while page != "":
             path = _tenant(workspace_id, "devices")
-            answer = self._session.get(path, limit=self.page_size, page=page)
-            part = wire.DevicePageWire.parse(answer, self.title, "devices")
+            part = self._device_page(path, page)
             changes = changes or part["change_token"]
             page = pages.step(part["next_page"])
             rows = tuple(values.device(row, workspace_id) for row in part["items"])
             further = _cursor(LISTING, page, changes) if page else _cursor(CHANGES, changes)
+            del part  # what was answered need not be held while a page is being stored
             yield Page(rows, further, complete=whole and not page)
+
+    def _device_page(self, path: str, page: str | None) -> values.Row:
+        answer = self._session.get(path, limit=self.page_size, page=page)
+        return wire.DevicePageWire.parse(answer, self.title, "devices")
 
     def _changes(self, workspace_id: str, token: str) -> Iterator[Page[Device]]:
         pages, more = _Walk(self.title), True

@@ -32,6 +32,14 @@ def test_the_first_walk_tells_the_past_oldest_first(emulator: EsetEmulator, read
     assert times == sorted(times)
 
 
+def test_without_news_the_groups_are_not_read(emulator: EsetEmulator, reader: Reader) -> None:
+    assert reader.read()
+    assert asked(emulator, "/v1/device_groups") > 0
+    emulator.requests.clear()
+    assert reader.read() == []
+    assert asked(emulator, "/v1/device_groups") == 0
+
+
 def test_nothing_before_since_is_told(emulator: EsetEmulator, protect: EsetProtect) -> None:
     times = sorted(row.occurred_at for row in Reader(protect).read())
     since = times[2]

@@ -89,6 +89,17 @@ def test_a_reading_may_stop_at_any_page_and_loses_nothing(
     assert seen == [row.id for row in whole]
 
 
+def test_a_reading_without_news_asks_for_the_last_event_only(
+    emulator: SecurityCenterEmulator, center: SecurityCenter
+) -> None:
+    _, mark = read(center)
+    emulator.requests.clear()
+    assert read(center, mark) == ([], mark)
+    names = [seen["path"].rpartition("/")[2] for seen in emulator.requests]
+    assert names.count("EventProcessing.GetRecordRange") == 1
+    assert names.count("ChunkAccessor.GetItemsChunk") == 0
+
+
 def test_an_event_handed_in_late_is_not_lost(
     emulator: SecurityCenterEmulator, center: SecurityCenter
 ) -> None:

@@ -69,8 +69,12 @@ def _share_statements(engine: Engine) -> None:
 
     Otherwise each test's new engine would write the same SQL anew: a fifth of the suite's time.
     """
-    dialect, compiled = _statements.setdefault(engine.dialect.name, (engine.dialect, {}))
-    engine.dialect = dialect
+    name = engine.dialect.name
+    dialect, compiled = _statements.get(name, (engine.dialect, {}))
+    if getattr(dialect, "server_version_info", None) is None:  # it was never connected
+        _statements[name] = engine.dialect, compiled
+    else:
+        engine.dialect = dialect
     engine.update_execution_options(compiled_cache=compiled)
 
 

@@ -163,8 +163,37 @@ def _portal(kind: str, step: str, unit: str) -> tuple[Refusal, ...]:
     )
 
 
+TIGERPAW = "tigerpaw"
+
+
+def _tigerpaw(what: str, step: str, cause: str, cure: str, **switched: object) -> Refusal:
+    switches = {name.replace("_", "-"): value for name, value in switched.items()}
+    return Refusal(TIGERPAW, what, step, cause, cure, switched=switches)
+
+
+_TIGERPAW = (
+    Refusal(
+        TIGERPAW, PASSWORD, "Address and keys", "one of them is wrong", "Account Reps",
+        {"private_key": "not-it"},
+    ),
+    _tigerpaw(TOGGLE, "Address and keys", "not accept the keys", "REST API", keys_active=False),
+    _tigerpaw(OTHER, "Address and keys", "no Tigerpaw API site", "/gettingstarted", site=False),
+    _tigerpaw(OTHER, "Product", "no valid licence", "Renew", licence=False),
+    _tigerpaw(OTHER, "Product", "archived", "live database", archived=True),
+    _tigerpaw(PERMISSION, "Rights", "service orders: get", "role", denied=["serviceorders"]),
+    Refusal(
+        TIGERPAW, OTHER, "Rep and statuses", "no service order status", "letter by letter",
+        {"new_status": "Nonsense"},
+    ),
+    Refusal(
+        TIGERPAW, CLOCK, "Clock", "600 seconds", "time server", switched={"clock-skew": 600},
+        warns=True,
+    ),
+)  # fmt: skip
+
 REFUSALS = (
     *_PSA,
+    *_TIGERPAW,
     *_AUTOMATE,
     *_ESET,
     *_CENTER,

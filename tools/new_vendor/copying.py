@@ -111,7 +111,7 @@ def _registered(root: Path, names: Names) -> dict[Path, str]:
             ("VENDORS: dict[str, Candidate] = {\n", candidate),
         ],
         f"{contracts}/independent.py": [
-            ("PUBLISHED: dict[str, Callable[[Exchange], Document]] = {\n", judged)
+            ("PUBLISHED: dict[str, Callable[[Exchange], Document | None]] = {\n", judged)
         ],
         "tests/vendors/test_contract.py": [
             ('TestKasperskySecurityCenter = vendor_contract("kaspersky_ksc")\n', suite)

@@ -4,11 +4,13 @@ from typing import Any
 
 from flask.views import MethodView
 from marshmallow import fields
+from werkzeug.exceptions import NotFound
 
 from plugin.blueprints.api.connections import door
 from plugin.blueprints.api.doors import ID, known, named
 from plugin.blueprints.api.values import Answer, Text, Wish
 from plugin.blueprints.guard import allow, person, runtime
+from plugin.domain.errors import RuleError
 from plugin.services import connections, customers
 from plugin.services.access import Role
 
@@ -52,8 +54,10 @@ class PartWishSchema(Wish):
 
 def _told(number: int) -> dict[str, object]:
     connection = known(connections.get, number)
-    with named(connection="connection"):
+    try:
         found = customers.proposals(runtime(), connection)
+    except RuleError as error:  # there is no such list at this kind of connection
+        raise NotFound(error.message) from error
     return {"joined": customers.joined(runtime(), connection), "proposals": found}
 
 

@@ -1,5 +1,9 @@
-"""The whole document put to the test: made-up requests, good and bad, against every operation."""
+"""The whole document put to the test: made-up requests, good and bad, against every operation.
 
+With ``BRIDGEHEAD_SOAK`` every parameter's borders are tried too: some three thousand requests.
+"""
+
+import os
 from pathlib import Path
 
 import pytest
@@ -20,7 +24,7 @@ from plugin.services import access
 from plugin.services.access import Role
 from tests.blueprints.api.rooms import Rooms, open_rooms
 
-EXAMPLES = 5
+EXAMPLES = 10
 ACCEPTED = ["2xx", "404", "409"]
 AGAINST_A_RULE = "422"
 """A change of the right shape may still break a rule of the product: a name that is taken."""
@@ -42,6 +46,7 @@ def configuration(rooms: Rooms) -> SchemathesisConfig:
                 }
             ],
             "generation": {"max-examples": EXAMPLES, "deterministic": True, "no-shrink": True},
+            "phases": {"coverage": {"enabled": bool(os.environ.get("BRIDGEHEAD_SOAK"))}},
             "seed": 1,
             "cache": {"enabled": False},
         }

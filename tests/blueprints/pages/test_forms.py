@@ -1,5 +1,7 @@
 """What people do on the pages: forms taken, refused with the reason at the field, conflicts."""
 
+from html import unescape
+
 import pytest
 from sqlalchemy import func, select
 
@@ -47,7 +49,7 @@ def test_an_unknown_kind_is_nowhere(empty_office: Office) -> None:
 
 def test_the_notice_stands_before_the_password(empty_office: Office) -> None:
     for kind, adapter in empty_office.house.runtime.adapters.items():
-        shown = empty_office.administrator.read(f"/connections/new/{kind}")
+        shown = unescape(empty_office.administrator.read(f"/connections/new/{kind}"))
         if adapter.notice:
             assert shown.index(str(adapter.notice)[:30]) < shown.index('type="password"')
         assert f"{adapter.submit}</button>" in shown

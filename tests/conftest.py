@@ -1,5 +1,6 @@
 """Fixtures that every test may use, and the watch over the emulators' contracts."""
 
+import gc
 import tempfile
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,12 @@ from plugin.edge.contract import Breach
 from plugin.edge.emulator import Emulator
 
 pytest_plugins = ["tests.databases"]
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what lives as long as the run: modules, tests, descriptions."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

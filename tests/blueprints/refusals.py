@@ -186,7 +186,7 @@ _TIGERPAW = (
         {"new_status": "Nonsense"},
     ),
     Refusal(
-        TIGERPAW, CLOCK, "Clock", "600 seconds", "time server", switched={"clock-skew": 600},
+        TIGERPAW, CLOCK, "Clock", "seconds ahead of ours", "time server", switched={"clock-skew": 600},
         warns=True,
     ),
 )  # fmt: skip

@@ -77,4 +77,7 @@
 
   document.getElementById("save").addEventListener("click", function () { ask("beforeSave"); });
   document.getElementById("back").addEventListener("click", function () { ask("beforeBack"); });
+
+  // Only now: a page that is quicker than this script would be "ready" with nobody listening.
+  frame.src = page.frame;
 }());

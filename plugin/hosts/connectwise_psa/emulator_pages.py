@@ -107,7 +107,6 @@ class HostPages:
         }
         page = Template((FOLDER / "emulator_hosted.html").read_text("utf-8"))
         html = page.substitute(
-            frame=escape(frame),
             member=escape(str(member["identifier"]) if member else "nobody"),
             title=escape(f"{screen.capitalize()} {number}"),
             data=escape(json.dumps(data)),

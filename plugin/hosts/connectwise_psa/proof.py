@@ -53,6 +53,10 @@ class KeyShelf:
         while len(self._keys) > KEPT_KEYS:
             self._vain.pop(self._keys.popitem(last=False)[0], None)
 
+    def clear(self) -> None:
+        """Forget every key."""
+        self._keys.clear()
+
     def keep_only(self, url: str) -> None:
         """Forget every other key: PSA signs with a new one, so an older one must be asked for."""
         self._keys = OrderedDict({url: self._keys[url]})
@@ -101,6 +105,8 @@ class Proof:
             return True
         known = self._keys.find(url)
         if known is None:
+            # Perhaps PSA has a new key: then no older one may vouch for anything unasked.
+            self._keys.clear()
             return False
         return matches(known, delivery.body, signature) or self._keys.is_vain(url)
 

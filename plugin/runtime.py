@@ -34,6 +34,15 @@ def sealed_place(connection_id: int) -> str:
     return f"connection:{connection_id}:sealed"
 
 
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What the adapters of one connection share in this process, whichever thread they serve."""
+
+    pace: Pace
+    circuit: Circuit
+    known: dict[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Runtime:
     """Settings, vault, the adapters that exist, the only clock, and the way to wake a lane.
@@ -49,7 +58,7 @@ class Runtime:
     waker: list[Callable[[str], None]] = field(default_factory=list)
     transports: Mapping[str, Any] = field(default_factory=dict)
     _made: threading.local = field(default_factory=threading.local, repr=False)
-    _shared: dict[int, tuple[Pace, Circuit]] = field(default_factory=dict, repr=False)
+    _shared: dict[int, _Shared] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def wake(self, lane: str) -> None:
@@ -117,6 +126,7 @@ class Runtime:
             now=self.now,
             addresses=self._addresses(connection, environment),
             environment=environment.value,
+            shared=self._shared_by(connection).known,
         )
         maker = cast(Callable[[Link], Adapter], kind)
         return maker(link)
@@ -128,17 +138,17 @@ class Runtime:
 
     def circuit(self, connection: Connection) -> Circuit:
         """Return this process's circuit breaker of a connection."""
-        return self._limits(connection)[1]
+        return self._shared_by(connection).circuit
 
-    def _limits(self, connection: Connection) -> tuple[Pace, Circuit]:
+    def _shared_by(self, connection: Connection) -> _Shared:
         if not inspect(connection).has_identity:
-            return self._new_limits(connection)
+            return self._new_shared(connection)
         with self._lock:
             if connection.id not in self._shared:
-                self._shared[connection.id] = self._new_limits(connection)
+                self._shared[connection.id] = self._new_shared(connection)
             return self._shared[connection.id]
 
-    def _new_limits(self, connection: Connection) -> tuple[Pace, Circuit]:
+    def _new_shared(self, connection: Connection) -> _Shared:
         pace = self.settings.limits.pace_of(connection.kind)
         limits = self.settings.limits.circuit
         circuit = Circuit(
@@ -148,10 +158,10 @@ class Runtime:
             window=limits.window,
             rest=limits.open,
         )
-        return Pace(pace.per_second, pace.burst), circuit
+        return _Shared(Pace(pace.per_second, pace.burst), circuit)
 
     def _door(self, connection: Connection, settings: Mapping[str, str]) -> Any:  # noqa: ANN401
-        pace, circuit = self._limits(connection)
+        shared = self._shared_by(connection)
         limits = self.settings.limits.http
         certificate = _certificate(self.adapter_class(connection.kind), settings)
         # Read now: an adapter opens doors long after this session has closed.
@@ -164,8 +174,8 @@ class Runtime:
                 who=who,
                 classify=classify,
                 guard=AddressGuard(allow_private=[host] if allow_private else []),
-                pace=pace,
-                circuit=circuit,
+                pace=shared.pace,
+                circuit=shared.circuit,
                 timeouts=Timeouts(limits.connect_timeout, limits.read_timeout),
                 limit=limits.answer_bytes,
                 override=override,

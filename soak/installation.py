@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -21,7 +22,9 @@ READY_SECONDS = 120.0
 
 def free_ports(count: int) -> int:
     """Return the first of ``count`` neighbouring ports that are free just now."""
-    for first in range(20_000, 60_000, count + 3):
+    starts = list(range(20_000, 60_000, count + 3))
+    random.shuffle(starts)  # others may be looking at the same moment
+    for first in starts:
         if all(_is_free(first + offset) for offset in range(count)):
             return first
     raise RuntimeError("no free ports")

@@ -15,6 +15,12 @@ from plugin.edge.emulator import Emulator
 pytest_plugins = ["tests.databases"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the whole program's tests first: at the end of the list another worker would steal
+    some of them, and start an installation of its own for them."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/system/"))
+
+
 def pytest_collection_finish() -> None:
     """Spare the garbage collector what lives as long as the run: modules, tests, descriptions."""
     gc.collect()

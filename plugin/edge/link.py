@@ -1,10 +1,10 @@
 """Link: all that an adapter is handed, and nothing else."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 from plugin.domain.errors import EdgeError
 from plugin.edge.http import Answer, Http
@@ -26,6 +26,8 @@ class Link:
     ``settings`` holds the connection's field values by name, secrets opened; ``addresses`` the
     vendor's table of the effective environment (empty for customers' own servers). An adapter
     keeps a session, a token and short-lived keys; it reads no configuration and never sleeps.
+    Each thread has its own adapter; ``shared`` is what all those of one connection in this
+    process know together, by a name (``setdefault`` it, and guard what stands there).
     """
 
     http: OpensHttp
@@ -33,6 +35,7 @@ class Link:
     now: Callable[[], datetime]
     addresses: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     environment: str = "production"
+    shared: MutableMapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def stand_in(addresses: Mapping[str, str], environment: str) -> Mapping[str, str]:

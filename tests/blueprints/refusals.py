@@ -186,8 +186,8 @@ _TIGERPAW = (
         {"new_status": "Nonsense"},
     ),
     Refusal(
-        TIGERPAW, CLOCK, "Clock", "seconds ahead of ours", "time server", switched={"clock-skew": 600},
-        warns=True,
+        TIGERPAW, CLOCK, "Clock", "seconds ahead of ours", "time server",
+        switched={"clock-skew": 600}, warns=True,
     ),
 )  # fmt: skip
 

@@ -150,9 +150,8 @@ def test_every_page_is_accessible_and_fits_its_window(
         rules = RULES if SOAK or scheme == "light" else LOOKS_ONLY
         for path in WALK:
             page.goto(address + path, wait_until="load")
-            told = (
-                violations(page, rules) if rules is RULES or path in EACH_LOOK else _too_wide(page)
-            )
+            judged = rules is RULES or path in EACH_LOOK
+            told = violations(page, rules) if judged else _too_wide(page)
             if told:
                 found[path] = told
         assert found == {}

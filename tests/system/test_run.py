@@ -83,21 +83,23 @@ def newest_delivery(installation: Installation) -> int:
 
 
 def rotate_key(installation: Installation) -> None:
-    """Let the PSA replace its key, and wait for the first honest call that is signed with it."""
-    installation.steer("happen", what="rotate-key", expire=True)
+    """Let the PSA replace its key, and wait until a call signed with the new one is handled.
+
+    Calls signed before that may still be on their way and count for nothing.
+    """
     before = newest_delivery(installation)
+    key = installation.steer("happen", what="rotate-key", expire=True)["key"]
     ticket = next(
         each["ticket_id"] for each in installation.api_all("tickets") if each["ticket_id"]
     )
     installation.steer("happen", what="ticket-saved", ticket=ticket)
-    installation.wait_for(
-        lambda: any(
-            each["id"] > before and each["state"] == "handled"
-            for each in installation.api_all("deliveries")
-        ),
-        30,
-        "no call with the new key",
-    )
+
+    def arrived() -> bool:
+        handled = installation.api_all("deliveries?state=handled")
+        fresh = [each["id"] for each in handled if each["id"] > before]
+        return any(key in installation.api(f"deliveries/{number}")["body"] for number in fresh)
+
+    installation.wait_for(arrived, 30, "no call with the new key")
 
 
 @pytest.mark.parametrize("how", FORGERIES)

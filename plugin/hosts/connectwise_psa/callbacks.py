@@ -10,7 +10,7 @@ from plugin.domain.model import Delivery, EventKind, HostEvent, Subscription
 from plugin.edge.link import Link
 from plugin.hosts.connectwise_psa.base import Psa
 from plugin.hosts.connectwise_psa.filters import contains
-from plugin.hosts.connectwise_psa.proof import Proof, loaded
+from plugin.hosts.connectwise_psa.proof import KeyShelf, Proof, loaded
 from plugin.hosts.connectwise_psa.refusals import EXISTS
 from plugin.hosts.connectwise_psa.wire import SERVICE_TICKET
 from plugin.hosts.connectwise_psa.wire_base import Row, changed_at
@@ -27,9 +27,10 @@ class Callbacks(Psa, SendsWebhooks):
     """Registers callbacks, proves and reads deliveries."""
 
     def __init__(self, link: Link) -> None:
-        """Start with no signing key known."""
+        """Start with the signing keys that this process already knows."""
         super().__init__(link)
-        self._proof = Proof(self._api, link.now)
+        keys = link.shared.setdefault("signing keys", KeyShelf(link.now))
+        self._proof = Proof(self._api, keys)
 
     def wanted_subscriptions(self, url: str) -> tuple[Subscription, ...]:
         """Return one callback per type, each for everything of its type.

@@ -6,6 +6,7 @@ of their own otherwise.
 """
 
 import json
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -33,13 +34,17 @@ FOREIGN_KEY = "the key address is on another host than this connection"
 
 
 class KeyShelf:
-    """Signing keys by their whole address, for minutes: PSA moves them without notice."""
+    """Signing keys by their whole address, for minutes: PSA moves them without notice.
+
+    One shelf serves every thread: a key that one of them learns to be old is old for all.
+    """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         """Start empty; ``now`` tells their age."""
         self._now = now
         self._keys: OrderedDict[str, tuple[str, datetime]] = OrderedDict()
         self._vain: dict[str, datetime] = {}
+        self._lock = threading.Lock()
 
     def find(self, url: str) -> str | None:
         """Return the key, unless it is unknown or too old."""
@@ -48,18 +53,21 @@ class KeyShelf:
 
     def put(self, url: str, key: str) -> None:
         """Keep a key; the oldest ones make room."""
-        self._keys[url] = (key, self._now())
-        self._keys.move_to_end(url)
-        while len(self._keys) > KEPT_KEYS:
-            self._vain.pop(self._keys.popitem(last=False)[0], None)
+        with self._lock:
+            self._keys[url] = (key, self._now())
+            self._keys.move_to_end(url)
+            while len(self._keys) > KEPT_KEYS:
+                self._vain.pop(self._keys.popitem(last=False)[0], None)
 
     def clear(self) -> None:
         """Forget every key."""
-        self._keys.clear()
+        with self._lock:
+            self._keys.clear()
 
-    def keep_only(self, url: str) -> None:
+    def keep_only(self, url: str, key: str) -> None:
         """Forget every other key: PSA signs with a new one, so an older one must be asked for."""
-        self._keys = OrderedDict({url: self._keys[url]})
+        self.clear()
+        self.put(url, key)
 
     def mark_vain(self, url: str) -> None:
         """Remember that even a fresh key did not fit a delivery."""
@@ -76,10 +84,10 @@ class KeyShelf:
 class Proof:
     """Judges deliveries for one connection."""
 
-    def __init__(self, api: PsaApi, now: Callable[[], datetime]) -> None:
-        """Judge by the site and login company of ``api``."""
+    def __init__(self, api: PsaApi, keys: KeyShelf) -> None:
+        """Judge by the site and login company of ``api``, with the keys that are known."""
         self._api = api
-        self._keys = KeyShelf(now)
+        self._keys = keys
 
     def demand(self, delivery: Delivery) -> None:
         """Raise ForgedError, with the reason, unless PSA signed these very bytes."""
@@ -91,11 +99,11 @@ class Proof:
             if self._keys.is_vain(url):
                 raise self._forged("the signature does not fit the body")
         key = self._fetch(url)
-        self._keys.put(url, key)
         if not matches(key, delivery.body, signature):
+            self._keys.put(url, key)
             self._keys.mark_vain(url)
             raise self._forged("the signature does not fit the body")
-        self._keys.keep_only(url)
+        self._keys.keep_only(url, key)
 
     def is_offline(self, delivery: Delivery) -> bool:
         """Tell whether :meth:`demand` would decide without a call."""

@@ -234,6 +234,17 @@ def test_an_old_key_is_worth_nothing_once_a_new_one_was_seen(scene: Scene) -> No
     assert scene.prove(old) == "the host does not know the signing key (any more)"
 
 
+def test_what_one_thread_learns_of_a_new_key_holds_for_the_others(scene: Scene) -> None:
+    link = link_to(scene.psa, now=lambda: scene.at)
+    one, other = ConnectWisePsa(link), ConnectWisePsa(link)
+    old = scene.delivery()
+    other.prove(old)
+    scene.psa.occur(Happening("rotate-key", {"expire": True}))
+    one.prove(scene.delivery())
+    with pytest.raises(ForgedError, match="does not know the signing key"):
+        other.prove(old)
+
+
 def test_a_key_that_changed_in_its_place_is_fetched_afresh(scene: Scene) -> None:
     assert scene.prove(scene.delivery()) == ""
     scene.psa.occur(Happening("rotate-key", {"in_place": True}))

@@ -47,7 +47,7 @@ def create_app(
         hosts=cast(Mapping[str, type[Host]], find_adapters(plugin.hosts)),
         vendors=cast(Mapping[str, type[Vendor]], find_adapters(plugin.vendors)),
         now=now,
-        transports=transports or {},
+        transports={} if transports is None else transports,
     )
     guard.install(app)
     blueprints.install(app)

@@ -18,6 +18,7 @@ import plugin.vendors
 from plugin.edge.discovery import find_adapters
 from plugin.edge.emulator import Emulator, Happening
 from plugin.edge.inprocess import InProcess
+from plugin.edge.world import World
 from plugin.runtime import Runtime
 from plugin.sandbox.emulators import EMULATORS
 from plugin.services import connections, integrations, mapping, sync
@@ -33,6 +34,7 @@ from tests.databases import bare_app
 from tests.rig import small_world
 
 HOST, VENDOR = "connectwise_psa", "kaspersky_ksc"
+_ORIGINS = {kind: f"http://127.0.0.1:{place}" for place, kind in enumerate(EMULATORS, 1)}
 
 
 @dataclass
@@ -133,18 +135,37 @@ class House:
         return [each for each in tickets if each.get("externalXRef") == key]
 
 
+class _Emulators(dict[str, Emulator]):
+    """The sandbox's emulators, each made when it is first asked for or called."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __missing__(self, kind: str) -> Emulator:
+        made = self[kind] = EMULATORS[kind](origin=_ORIGINS[kind])
+        made.faults.sleep = lambda seconds: None
+        made.reset(self._world)
+        return made
+
+
+class _Network(dict[str, Any]):
+    """The ways to the emulators, by origin; a test may add others."""
+
+    def __init__(self, emulators: _Emulators) -> None:
+        self._emulators = emulators
+
+    def get(self, origin: str, default: Any = None) -> Any:  # noqa: ANN401 - any transport
+        kind = next((kind for kind, known in _ORIGINS.items() if known == origin), None)
+        if kind and origin not in self:
+            self[origin] = InProcess(self._emulators[kind])
+        return super().get(origin, default)
+
+
 @contextmanager
 def open_house(url: str, folder: Path, companies: int = 3, devices: int = 24) -> Iterator[House]:
     """Open an installation on the database at ``url``."""
     clock = HandClock()
-    world = small_world(companies, devices)
-    emulators, transports = {}, {}
-    for place, (kind, emulator_class) in enumerate(EMULATORS.items(), 1):
-        emulator = emulator_class(origin=f"http://127.0.0.1:{place}")
-        emulator.faults.sleep = lambda seconds: None
-        emulator.reset(world)
-        emulators[kind] = emulator
-        transports[emulator.origin] = InProcess(emulator)
+    emulators = _Emulators(small_world(companies, devices))
     app = bare_app(url)
     data = folder / "data"
     data.mkdir(exist_ok=True)
@@ -155,7 +176,7 @@ def open_house(url: str, folder: Path, companies: int = 3, devices: int = 24) ->
         hosts=find_adapters(plugin.hosts),  # type: ignore[arg-type]
         vendors=find_adapters(plugin.vendors),  # type: ignore[arg-type]
         now=clock,
-        transports=transports,
+        transports=_Network(emulators),
     )
     house = House(app, runtime, clock, emulators)
     runtime.waker.append(house.woken.append)

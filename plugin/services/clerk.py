@@ -13,6 +13,7 @@ Wish = TypeVar("Wish")
 Answer = TypeVar("Answer")
 
 _MOST_AT_ONCE = 500
+_REST_SECONDS = 30.0
 
 
 class Clerk(Generic[Wish, Answer]):
@@ -34,29 +35,39 @@ class Clerk(Generic[Wish, Answer]):
 
     def ask(self, wish: Wish, timeout: float) -> Answer:
         """Have ``wish`` worked; BusyError when there is no answer within ``timeout`` seconds."""
-        if self._thread is None or self._process != os.getpid() or not self._thread.is_alive():
-            self._start()
         answer: Future[Answer] = Future()
-        self._waiting.put((wish, answer))
+        with self._lock:
+            self._start_where_needed()
+            self._waiting.put((wish, answer))
         try:
             return answer.result(timeout)
         except TimeoutError:
             answer.cancel()
             raise BusyError("the database does not take it in time") from None
 
-    def _start(self) -> None:
-        """Start the thread, again where the process was forked or a fault has ended it."""
-        with self._lock:
-            if self._process != os.getpid():
-                self._waiting, self._process = SimpleQueue(), os.getpid()
-            elif self._thread is not None and self._thread.is_alive():
-                return
-            self._thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
-            self._thread.start()
+    def _start_where_needed(self) -> None:
+        """Start the thread: at first, after a fork, and when a fault or rest has ended it."""
+        if self._process != os.getpid():
+            self._waiting, self._process = SimpleQueue(), os.getpid()
+        elif self._thread is not None and self._thread.is_alive():
+            return
+        self._thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
+        self._thread.start()
 
     def _serve(self) -> None:
-        while True:
-            self._serve_one_round([self._waiting.get(), *self._drain()])
+        while (first := self._next()) is not None:
+            self._serve_one_round([first, *self._drain()])
+
+    def _next(self) -> tuple[Wish, Future[Answer]] | None:
+        """Wait for a wish; after a long rest the thread ends, and lets go of what it holds."""
+        try:
+            return self._waiting.get(timeout=_REST_SECONDS)
+        except Empty:
+            with self._lock:
+                if not self._waiting.empty():
+                    return self._waiting.get()
+                self._thread = None
+                return None
 
     def _drain(self) -> list[tuple[Wish, Future[Answer]]]:
         found: list[tuple[Wish, Future[Answer]]] = []

@@ -1,10 +1,13 @@
 """The OpenAPI document, made from the schemas, and the page that shows it."""
 
+import threading
+from collections import deque
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, json, render_template
-from flask_smorest import Api
+from flask import Blueprint as PlainBlueprint
+from flask import Flask, Response, current_app, json, render_template
+from flask_smorest import Api, Blueprint
 
 from plugin import __version__
 from plugin.blueprints.api.doors import PREFIX
@@ -27,9 +30,37 @@ _VIEWER = (
 
 
 class BridgeheadApi(Api):  # type: ignore[misc]
-    """Smorest's Api with problems for errors, on our paths only."""
+    """Smorest's Api with problems for errors, on our paths only.
+
+    It describes itself when it is first asked to: a tenth of a process' start otherwise.
+    """
 
     ERROR_SCHEMA = ProblemSchema
+
+    def __init__(self, app: Flask) -> None:
+        """Start with nothing to describe."""
+        self._undescribed: deque[Blueprint] = deque()
+        self._describing = threading.Lock()
+        super().__init__(app)
+
+    def register_blueprint(self, blueprint: Blueprint) -> None:
+        """Serve the routes of ``blueprint``; they are described later."""
+        self._app.extensions["flask-smorest"]["blp_name_to_api"][blueprint.name] = self
+        self._app.register_blueprint(blueprint)
+        self._undescribed.append(blueprint)
+
+    def description(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        with self._describing:
+            while self._undescribed:
+                blueprint = self._undescribed.popleft()
+                name, about = blueprint.name, blueprint.description
+                blueprint.register_views_in_doc(
+                    self, self._app, self.spec, name=name, parameters=None
+                )
+                self.spec.tag({"name": name, "description": about})
+            described: dict[str, Any] = self.spec.to_dict()
+            return described
 
     def _register_error_handlers(self) -> None:
         """Leave the pages' errors to the pages."""
@@ -62,7 +93,7 @@ def make_api(app: Flask) -> BridgeheadApi:
     return api
 
 
-door = Blueprint("api-document", __name__, url_prefix=PREFIX)
+door = PlainBlueprint("api-document", __name__, url_prefix=PREFIX)
 install_on(door)
 
 
@@ -70,8 +101,8 @@ install_on(door)
 @anyone(why="the shape of the API is published with the program")
 def document() -> Response:
     """Answer the OpenAPI document."""
-    api: Any = current_app.extensions["bridgehead-api"]
-    return Response(json.dumps(api.spec.to_dict()), content_type="application/json")
+    api: BridgeheadApi = current_app.extensions["bridgehead-api"]
+    return Response(json.dumps(api.description()), content_type="application/json")
 
 
 @door.get("/docs")

@@ -5,7 +5,7 @@ from flask import Flask
 from plugin.blueprints.api import (
     actions,
     activity,
-    customers,
+    deletions,
     document,
     integrations,
     kinds,
@@ -20,7 +20,7 @@ DOORS: tuple[Door, ...] = (
     kinds.environment,
     kinds.vendors,
     kinds.hosts,
-    customers.door,
+    deletions.door,
     integrations.door,
     seen.workspaces,
     seen.companies,

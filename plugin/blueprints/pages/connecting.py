@@ -161,7 +161,13 @@ def _try(sent: Sent) -> tuple[list[CheckStep], Faults]:
 
 def _stopped(steps: list[CheckStep], sent: Sent) -> bool:
     failed = any(each.outcome is Outcome.FAILED for each in steps)
-    return failed and not sent.anyway
+    return failed and (not sent.anyway or _keeps_old(steps, sent))
+
+
+def _keeps_old(steps: list[CheckStep], sent: Sent) -> bool:
+    """Tell whether a working secret would be lost to one that does not work."""
+    saved = sent.saved
+    return saved is not None and connections.keeps_old(runtime(), saved, sent.values, steps)
 
 
 def _again(sent: Sent, faults: Faults, steps: list[CheckStep]) -> Answer:
@@ -190,6 +196,7 @@ def _form(sent: Sent, faults: Faults, steps: list[CheckStep]) -> str:
         errors=faults,
         labels=labels_of(adapter),
         steps=steps,
+        keeps_old=_keeps_old(steps, sent),
         environment=runtime().environment().value.value if adapter.environments else "",
     )
 

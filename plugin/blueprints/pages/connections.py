@@ -4,10 +4,9 @@ from collections.abc import Mapping
 
 from flask import flash, request
 
-from plugin.blueprints.forms import DeleteForm, Faults
 from plugin.blueprints.guard import allow, person, runtime
 from plugin.blueprints.guard import blueprint as new_blueprint
-from plugin.blueprints.pages import words
+from plugin.blueprints.pages import deleting, words
 from plugin.blueprints.pages.context import scope
 from plugin.blueprints.pages.showing import Answer, one, show, to
 from plugin.domain.contracts import Adapter, Field, FieldKind
@@ -25,7 +24,12 @@ def table() -> Answer:
     found = lists.connections(
         runtime(), side=request.args.get("side", ""), q=request.args.get("q", ""), scope=scope()
     )
-    return show("connections/table.html", lines=found, adapters=runtime().adapters)
+    return show(
+        "connections/table.html",
+        lines=found,
+        adapters=runtime().adapters,
+        deleted=deleting.lines() if person().role.covers(Role.ADMINISTRATOR) else [],
+    )
 
 
 @blueprint.get("/connections/<int:connection_id>")
@@ -91,44 +95,3 @@ def sync_now(connection_id: int) -> Answer:
     runs = sync.ask_all(runtime(), one(Connection, connection_id), by=person().name)
     flash(f"{words.count(len(runs), 'sync run')} asked for. You can leave this page.", "ok")
     return to("connections.connection", connection_id=connection_id)
-
-
-@blueprint.get("/connections/<int:connection_id>/delete")
-@allow(Role.ADMINISTRATOR)
-def ask_delete(connection_id: int) -> Answer:
-    """Show what a deletion takes with it."""
-    return _delete_page(one(Connection, connection_id), {})
-
-
-@blueprint.post("/connections/<int:connection_id>/delete")
-@allow(Role.ADMINISTRATOR)
-def delete(connection_id: int) -> Answer:
-    """Delete after the name was typed in."""
-    row = one(Connection, connection_id)
-    given, faults = DeleteForm.read(request.form)
-    if given["typed"].strip() != row.name:
-        faults = {"typed": [f"Type the name exactly as it stands: {row.name}"]}
-    if faults:
-        return _delete_page(row, faults), 422
-    name = row.name
-    connections.delete(runtime(), person().name, row)
-    days = runtime().settings.limits.keep.undo_days
-    flash(f"{name} was deleted. It is kept for {days} days in case it has to come back.", "ok")
-    return to("connections.table")
-
-
-def _delete_page(row: Connection, faults: Faults) -> str:
-    counts = [pair for pair in connections.what_goes_with(row).items() if pair[1]]
-    return show(
-        "connections/delete.html",
-        connection=row,
-        consequences=[(number, _noun(number, noun)) for noun, number in counts],
-        days=runtime().settings.limits.keep.undo_days,
-        errors=faults,
-    )
-
-
-def _noun(number: int, plural: str) -> str:
-    """Return "open ticket" for one of "open tickets", "callback at the host" likewise."""
-    first, of_it, rest = plural.partition(" at ")
-    return f"{first.removesuffix('s')}{of_it}{rest}" if number == 1 else plural

@@ -8,9 +8,9 @@ from plugin.blueprints.guard import allow, person, runtime
 from plugin.blueprints.guard import blueprint as new_blueprint
 from plugin.blueprints.pages import deleting, words
 from plugin.blueprints.pages.context import scope
-from plugin.blueprints.pages.showing import Answer, one, show, to
+from plugin.blueprints.pages.showing import Answer, fragment, one, show, to
 from plugin.domain.contracts import Adapter, Field, FieldKind
-from plugin.services import connections, customers, lists, sync
+from plugin.services import connections, customers, groups, lists, sync
 from plugin.services.access import Role
 from plugin.store.integrations import Connection
 
@@ -52,7 +52,18 @@ def connection(connection_id: int) -> Answer:
         ],
         circuit=runtime().circuit(row),
         joins_customers=customers.joins(runtime(), row),
+        groups=groups.discovery(runtime(), row) if groups.has_groups(runtime(), row) else None,
+        saved=request.args.get("saved") in {"added", "changed"},
     )
+
+
+@blueprint.get("/connections/<int:connection_id>/groups")
+@allow(Role.VIEWER, polled=True)
+def groups_found(connection_id: int) -> Answer:
+    """Show how far the discovery of groups is, for the part of the page that keeps itself fresh."""
+    row = one(Connection, connection_id)
+    found = groups.discovery(runtime(), row)
+    return fragment("connections/_groups.html", connection=row, groups=found)
 
 
 def _settings(row: Connection, adapter: type[Adapter] | None) -> list[tuple[str, str]]:

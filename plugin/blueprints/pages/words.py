@@ -84,6 +84,7 @@ MAPPING: Mapping[str, State] = {
 RUN_WHAT: Mapping[str, str] = {
     "data": "Devices and licences",
     "workspaces": "Workspaces",
+    "groups": "Groups",
     "companies": "Companies",
     "tickets": "Tickets",
 }

@@ -24,15 +24,25 @@ def sorted_out(
         if field.secret and value in {"", HIDDEN}:
             value = old.get(field.name, "")
         given[field.name] = value if field.secret else value.strip()
-    faults = [_fault(field, given[field.name]) for field in adapter.fields]
-    if not name.strip():
-        faults.insert(0, RuleError("name", "Give the connection a name."))
-    faults += list(adapter.validate({**given, "name": name.strip()}))
-    found = [each for each in faults if each is not None]
-    if found:
-        raise FormError(found)
+    faults = _faults(adapter, name.strip(), given)
+    if faults:
+        raise FormError(faults)
     hidden = secrets_of(adapter, given)
     return {key: value for key, value in given.items() if key not in hidden}, hidden
+
+
+def _faults(adapter: type[Adapter], name: str, given: Mapping[str, str]) -> list[RuleError]:
+    """Return each field's own fault, or what the vendor's rules say of it."""
+    blank = [] if name else [RuleError("name", f"{adapter.name_label} must not be blank.")]
+    own = [_fault(field, given[field.name]) for field in adapter.fields]
+    found = blank + [each for each in own if each is not None]
+    named = {each.field for each in found}
+    more = [each for each in adapter.validate({**given, "name": name}) if each.field not in named]
+    return found + [RuleError(each.field, _sentence(each.message)) for each in more]
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].removesuffix(".") + "."
 
 
 def secrets_of(adapter: type[Adapter], values: Mapping[str, str]) -> dict[str, str]:
@@ -41,7 +51,7 @@ def secrets_of(adapter: type[Adapter], values: Mapping[str, str]) -> dict[str, s
 
 
 def _fault(field: Field, value: str) -> RuleError | None:
-    if not value:
+    if not value.strip():
         needed = field.required and field.default is None
         return RuleError(field.name, f"{field.label} must not be blank.") if needed else None
     if field.choices and value not in {each.value for each in field.choices}:

@@ -39,7 +39,10 @@ def summary(shown: str) -> str:
 def test_a_blank_connection_form_names_every_field_at_fault(empty_office: Office) -> None:
     answer = empty_office.administrator.post(f"/connections/new/{PSA}", {"name": " "})
     assert answer.status_code == 422
-    for field, says in (("name", "Give the connection a name."), ("site", "must not be blank")):
+    for field, says in (
+        ("name", "Connection name must not be blank."),
+        ("site", "must not be blank"),
+    ):
         assert says in at_field(answer.text, field)
         assert f'href="#{field}"' in summary(answer.text)
 
@@ -72,9 +75,10 @@ def test_an_edited_connection_is_checked_and_its_ladder_is_shown(empty_office: O
     answer = empty_office.administrator.post(
         f"/connections/{made.id}/edit", psa_values(empty_office, name="Our PSA")
     )
-    assert (answer.status_code, answer.location) == (303, f"/connections/{made.id}")
+    assert (answer.status_code, answer.location) == (303, f"/connections/{made.id}?saved=changed")
     shown = empty_office.administrator.read(answer.location)
     assert "Our PSA was saved." in shown
+    assert "was saved and works" in shown
     assert "Service boards" in shown
 
 
@@ -380,3 +384,47 @@ def test_nothing_connected_leads_to_the_first_connection(empty_office: Office) -
     assert 'href="/connections/new"' in shown
     assert "Start Guided Setup" not in empty_office.viewer.read("/")
     assert connections.living(empty_office.house.runtime) == []
+
+
+def test_an_eset_connection_is_added_in_the_words_of_esets_manual(empty_office: Office) -> None:
+    office, eset = empty_office, "eset_protect"
+    path = f"/connections/new/{eset}"
+    shown = unescape(office.administrator.read(path))
+    assert "Connection Settings > ESET PROTECT Connections" in shown
+    for label in (
+        "PROTECT Connection Type",
+        "ESET PROTECT Connection Name",
+        "ESET PROTECT Server Region",
+        "Email",
+        "Password",
+    ):
+        assert f">{label}<" in shown.replace(" <span", "<span")
+    emulator = office.house.emulators[eset]
+    values = emulator.connection_settings()
+    for name, says in (
+        ("", "ESET PROTECT Connection Name must not be blank."),
+        ("protect.example.com", "no DNS name"),
+        ("Our-clients", "letters, digits and single spaces"),
+    ):
+        answer = office.administrator.post(path, {**values, "name": name})
+        assert answer.status_code == 422
+        assert says in at_field(answer.text, "name")
+
+
+def test_integration_settings_appear_only_after_success(empty_office: Office) -> None:
+    made = empty_office.house.connect("kaspersky_cloud")
+    path = f"/connections/{made.id}"
+    assert "They appear once the connection check" in empty_office.administrator.read(path)
+    empty_office.technician.post(f"{path}/check")
+    assert "Create an integration" in empty_office.administrator.read(path)
+
+
+def test_the_discovery_of_groups_is_a_state_that_ends(empty_office: Office) -> None:
+    made = empty_office.house.connect("eset_protect")
+    part = f"/connections/{made.id}/groups"
+    shown = empty_office.viewer.read(f"/connections/{made.id}")
+    assert "Discovering groups" in shown
+    assert f'hx-get="{part}"' in shown
+    empty_office.house.sync(made)
+    assert "hx-get" not in empty_office.viewer.read(part)
+    assert "static group" in empty_office.viewer.read(part)

@@ -214,4 +214,4 @@ def _options(field: Field) -> list[tuple[str, str]]:
 
 def labels_of(adapter: type[Adapter]) -> dict[str, str]:
     """Return every field's label by its name, for the summary of faults."""
-    return {"name": "Connection name"} | {field.name: field.label for field in adapter.fields}
+    return {"name": adapter.name_label} | {field.name: field.label for field in adapter.fields}

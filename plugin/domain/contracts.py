@@ -154,6 +154,12 @@ class Adapter(ABC):
     guide: ClassVar[tuple[str, ...]] = ()
     """Numbered steps that make the dedicated API user, shown beside the form."""
 
+    name_label: ClassVar[str] = "Connection name"
+    """What the vendor's own plug-in calls the name that a person gives a connection."""
+
+    menu_path: ClassVar[tuple[str, ...]] = ()
+    """Where the vendor's own plug-in has this form, the menu's words from the top."""
+
     environments: ClassVar[bool] = False
     """Whether the remote has servers per environment (``KESCloudServer`` concerns it)."""
 

@@ -38,8 +38,9 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         watch.LOOK: watch.look,
         ticket_decisions.SEND: tickets.send,
         connections.CALLBACKS: connections.keep_callbacks,
-        connections.FAREWELL: connections.keep_callbacks,
+        connections.FAREWELL: connections.work_farewell,
         connections.CHECK: connections.work_check,
+        connections.REMOVE: connections.work_removal,
         receiver.JOB_KIND: _delivery,
     }
 )

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from plugin.domain.contracts import OpensTickets, ReportsLicences, Vendor
+from plugin.domain.contracts import ListsGroups, OpensTickets, ReportsLicences, Vendor
 from plugin.domain.errors import RuleError
 from plugin.domain.model import Device
 from plugin.domain.reconcile import Guard, SeenRows
 from plugin.runtime import Runtime
-from plugin.services import mapping, mirror, tickets, watch
+from plugin.services import groups, mapping, mirror, tickets, watch
+from plugin.services.groups import GROUPS
 from plugin.services.mirror import Counts
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
@@ -99,7 +101,8 @@ def ask_all(
 
 def _lists_of(runtime: Runtime, connection: Connection) -> tuple[str, ...]:
     if connection.side == Side.VENDOR:
-        return (WORKSPACES,)
+        has_groups = groups.has_groups(runtime, connection)
+        return (WORKSPACES, GROUPS) if has_groups else (WORKSPACES,)
     keeps_tickets = issubclass(runtime.adapter_class(connection.kind), OpensTickets)
     return (COMPANIES, TICKETS) if keeps_tickets else (COMPANIES,)
 
@@ -111,7 +114,9 @@ def schedule(runtime: Runtime) -> int:
         limits = runtime.settings.limits.sync
         every = limits.interval if connection.side == Side.VENDOR else limits.poll_host
         for what in _lists_of(runtime, connection):
-            asked += _ask_if_due(runtime, connection, what, "", every)
+            early = what == GROUPS and groups.is_early(runtime, connection)
+            pause = groups.AGAIN_SECONDS if early else every
+            asked += _ask_if_due(runtime, connection, what, "", pause)
         scopes = watch.scopes_of(runtime, connection)
         watch.ask(runtime, connection, scopes)
         for scope in scopes:
@@ -215,6 +220,7 @@ class _Walk:
     def go(self) -> None:
         {
             WORKSPACES: self._workspaces,
+            GROUPS: self._groups,
             COMPANIES: self._companies,
             TICKETS: self._tickets,
             DATA: self._data,
@@ -240,6 +246,22 @@ class _Walk:
             mirror.store_workspaces(
                 session, self.connection.id, found, self.runtime.now(), self.counts
             )
+
+    def _groups(self) -> None:
+        vendor, number = self.runtime.vendor(self.connection), self.connection.id
+        if not isinstance(vendor, ListsGroups):
+            return
+        seen: set[str] = set()
+        found = self._counted(vendor.groups())
+        while part := list(islice(found, mirror.CHUNK)):
+            seen |= {each.id for each in part}
+            with writing() as session:
+                groups.store(self.runtime, session, number, part, self.counts)
+                _write_counts(self.run, self.counts)
+        if not seen:
+            return  # a user who lost its rights sees none; the groups are there all the same
+        with writing() as session:
+            groups.forget(session, number, seen, self.counts)
 
     def _companies(self) -> None:
         found = list(self._counted(self.runtime.host(self.connection).companies()))

@@ -46,7 +46,9 @@ def send(runtime: Runtime, claim: Claim) -> datetime | None:
 
 def _asleep(runtime: Runtime, entry: TicketEntry) -> bool:
     vendor = db.session.get(Connection, entry.vendor_id)
-    return vendor is not None and not runtime.is_active(vendor)
+    if vendor is None:
+        return False
+    return vendor.deleted_at is not None or not runtime.is_active(vendor)
 
 
 def _open(runtime: Runtime, host: OpensTickets, entry: TicketEntry, claim: Claim) -> None:

@@ -46,8 +46,9 @@ class Connection(Base):
     ``settings`` holds the fields that may be seen, ``sealed`` the secret ones. ``environment`` is
     empty for systems that have no servers per environment. ``origin_override`` is set by the
     sandbox alone. ``refused_at`` is when it last turned us away: until it lets us in again, its
-    work is tried only every few minutes, so that no account gets locked. ``version`` rises with
-    each edit, for telling two editors apart and for remaking adapters.
+    work is tried only every few minutes, so that no account gets locked. ``undo`` holds what a
+    deletion put away (name, integrations with their workspaces) as long as it can be taken back.
+    ``version`` rises with each edit, for telling two editors apart and for remaking adapters.
     """
 
     __tablename__ = "connection"
@@ -73,6 +74,7 @@ class Connection(Base):
     polled_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None]
+    undo: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     version: Mapped[int] = mapped_column(default=1)
 
     __mapper_args__ = {"version_id_col": version}

@@ -5,8 +5,8 @@ from flask import Flask
 from plugin.blueprints.api import (
     actions,
     activity,
-    customers,
     document,
+    groups,
     integrations,
     kinds,
     mappings,
@@ -20,7 +20,7 @@ DOORS: tuple[Door, ...] = (
     kinds.environment,
     kinds.vendors,
     kinds.hosts,
-    customers.door,
+    groups.door,
     integrations.door,
     seen.workspaces,
     seen.companies,

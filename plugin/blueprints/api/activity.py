@@ -17,7 +17,7 @@ from plugin.blueprints.api.values import (
 )
 from plugin.blueprints.guard import allow, runtime
 from plugin.domain.model import EventKind
-from plugin.services import inbox, lists, sync
+from plugin.services import groups, inbox, lists, sync
 from plugin.services.access import Role
 from plugin.services.lists import Ask, Listing
 from plugin.store.work import Delivery, DeliveryState, RunState, SyncRun
@@ -27,7 +27,7 @@ runs = Door("runs", "Passes over what a remote holds, with counts and causes of 
 
 _SECRET = re.compile(r"token|secret|password|cookie|authoriz|api-?key", re.IGNORECASE)
 _MASK = "••••••••"
-_RUNS = (sync.WORKSPACES, sync.DATA, sync.COMPANIES, sync.TICKETS)
+_RUNS = (sync.WORKSPACES, groups.GROUPS, sync.DATA, sync.COMPANIES, sync.TICKETS)
 
 
 class DeliverySchema(Answer):

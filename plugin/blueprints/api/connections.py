@@ -203,11 +203,15 @@ class OneConnection(MethodView):
     @door.takes(ConnectionChangeSchema)
     @door.answers(ConnectionDetailSchema)
     def patch(self, given: dict[str, Any], number: int) -> Connection:
-        """Change name or settings; 409 when somebody else did so since ``version``."""
+        """Change name or settings; 409 when somebody else did so since ``version``.
+
+        Another secret is tried first: one that works stays until the new one does.
+        """
         connection = known(connections.get, number)
         changed, name = given.get("settings", {}), given.get("name", connection.name)
         settings = {**connection.settings, **changed}
         with _settings_named(connection.kind, changed):
+            connections.demand_working(runtime(), connection, name, settings)
             connections.edit(runtime(), person().name, connection, name, settings, given["version"])
         return connection
 

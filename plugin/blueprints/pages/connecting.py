@@ -18,10 +18,10 @@ from plugin.blueprints.guard import blueprint as new_blueprint
 from plugin.blueprints.pages.showing import Answer, fragment, is_htmx, one, show, to
 from plugin.domain.contracts import Adapter, FieldKind
 from plugin.domain.errors import ConflictError, EdgeError, RuleError
-from plugin.services import connections
+from plugin.services import connections, sync
 from plugin.services.access import Role
 from plugin.services.connections import CheckStep, Outcome
-from plugin.store.integrations import Connection
+from plugin.store.integrations import Connection, Side
 
 blueprint = new_blueprint("connecting", __name__)
 
@@ -85,7 +85,7 @@ def add(kind: str) -> Answer:
         )
     except RuleError as error:
         return _again(sent, faults_in(error), steps)
-    return _saved(made, f"{made.name} was added.")
+    return _saved(made, f"{made.name} was added.", "added")
 
 
 @blueprint.get("/connections/<int:connection_id>/edit")
@@ -116,7 +116,7 @@ def save(connection_id: int) -> Answer:
         raise
     except RuleError as error:
         return _again(sent, faults_in(error), steps)
-    return _saved(row, f"{row.name} was saved.")
+    return _saved(row, f"{row.name} was saved.", "changed")
 
 
 def _adapter(kind: str) -> type[Adapter]:
@@ -161,7 +161,13 @@ def _try(sent: Sent) -> tuple[list[CheckStep], Faults]:
 
 def _stopped(steps: list[CheckStep], sent: Sent) -> bool:
     failed = any(each.outcome is Outcome.FAILED for each in steps)
-    return failed and not sent.anyway
+    return failed and (not sent.anyway or _keeps_old(steps, sent))
+
+
+def _keeps_old(steps: list[CheckStep], sent: Sent) -> bool:
+    """Tell whether a working secret would be lost to one that does not work."""
+    saved = sent.saved
+    return saved is not None and connections.keeps_old(runtime(), saved, sent.values, steps)
 
 
 def _again(sent: Sent, faults: Faults, steps: list[CheckStep]) -> Answer:
@@ -190,6 +196,7 @@ def _form(sent: Sent, faults: Faults, steps: list[CheckStep]) -> str:
         errors=faults,
         labels=labels_of(adapter),
         steps=steps,
+        keeps_old=_keeps_old(steps, sent),
         environment=runtime().environment().value.value if adapter.environments else "",
     )
 
@@ -203,8 +210,10 @@ def _slots(drawn: list[Any]) -> dict[str, list[Any]]:
     return slots
 
 
-def _saved(row: Connection, what: str) -> Answer:
+def _saved(row: Connection, what: str, how: str) -> Answer:
     """Remember the check on the saved connection, so that its page shows the ladder."""
     connections.check(runtime(), row)
+    if row.side == Side.VENDOR:
+        sync.ask_all(runtime(), row, by=person().name)
     flash(what, "ok")
-    return to("connections.connection", connection_id=row.id)
+    return to("connections.connection", connection_id=row.id, saved=how)

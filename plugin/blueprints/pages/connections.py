@@ -4,14 +4,13 @@ from collections.abc import Mapping
 
 from flask import flash, request
 
-from plugin.blueprints.forms import DeleteForm, Faults
 from plugin.blueprints.guard import allow, person, runtime
 from plugin.blueprints.guard import blueprint as new_blueprint
-from plugin.blueprints.pages import words
+from plugin.blueprints.pages import deleting, words
 from plugin.blueprints.pages.context import scope
-from plugin.blueprints.pages.showing import Answer, one, show, to
+from plugin.blueprints.pages.showing import Answer, fragment, one, show, to
 from plugin.domain.contracts import Adapter, Field, FieldKind
-from plugin.services import connections, customers, lists, sync
+from plugin.services import connections, customers, groups, lists, sync
 from plugin.services.access import Role
 from plugin.store.integrations import Connection
 
@@ -25,7 +24,12 @@ def table() -> Answer:
     found = lists.connections(
         runtime(), side=request.args.get("side", ""), q=request.args.get("q", ""), scope=scope()
     )
-    return show("connections/table.html", lines=found, adapters=runtime().adapters)
+    return show(
+        "connections/table.html",
+        lines=found,
+        adapters=runtime().adapters,
+        deleted=deleting.lines() if person().role.covers(Role.ADMINISTRATOR) else [],
+    )
 
 
 @blueprint.get("/connections/<int:connection_id>")
@@ -48,7 +52,18 @@ def connection(connection_id: int) -> Answer:
         ],
         circuit=runtime().circuit(row),
         joins_customers=customers.joins(runtime(), row),
+        groups=groups.discovery(runtime(), row) if groups.has_groups(runtime(), row) else None,
+        saved=request.args.get("saved") in {"added", "changed"},
     )
+
+
+@blueprint.get("/connections/<int:connection_id>/groups")
+@allow(Role.VIEWER, polled=True)
+def groups_found(connection_id: int) -> Answer:
+    """Show how far the discovery of groups is, for the part of the page that keeps itself fresh."""
+    row = one(Connection, connection_id)
+    found = groups.discovery(runtime(), row)
+    return fragment("connections/_groups.html", connection=row, groups=found)
 
 
 def _settings(row: Connection, adapter: type[Adapter] | None) -> list[tuple[str, str]]:
@@ -91,44 +106,3 @@ def sync_now(connection_id: int) -> Answer:
     runs = sync.ask_all(runtime(), one(Connection, connection_id), by=person().name)
     flash(f"{words.count(len(runs), 'sync run')} asked for. You can leave this page.", "ok")
     return to("connections.connection", connection_id=connection_id)
-
-
-@blueprint.get("/connections/<int:connection_id>/delete")
-@allow(Role.ADMINISTRATOR)
-def ask_delete(connection_id: int) -> Answer:
-    """Show what a deletion takes with it."""
-    return _delete_page(one(Connection, connection_id), {})
-
-
-@blueprint.post("/connections/<int:connection_id>/delete")
-@allow(Role.ADMINISTRATOR)
-def delete(connection_id: int) -> Answer:
-    """Delete after the name was typed in."""
-    row = one(Connection, connection_id)
-    given, faults = DeleteForm.read(request.form)
-    if given["typed"].strip() != row.name:
-        faults = {"typed": [f"Type the name exactly as it stands: {row.name}"]}
-    if faults:
-        return _delete_page(row, faults), 422
-    name = row.name
-    connections.delete(runtime(), person().name, row)
-    days = runtime().settings.limits.keep.undo_days
-    flash(f"{name} was deleted. It is kept for {days} days in case it has to come back.", "ok")
-    return to("connections.table")
-
-
-def _delete_page(row: Connection, faults: Faults) -> str:
-    counts = [pair for pair in connections.what_goes_with(row).items() if pair[1]]
-    return show(
-        "connections/delete.html",
-        connection=row,
-        consequences=[(number, _noun(number, noun)) for noun, number in counts],
-        days=runtime().settings.limits.keep.undo_days,
-        errors=faults,
-    )
-
-
-def _noun(number: int, plural: str) -> str:
-    """Return "open ticket" for one of "open tickets", "callback at the host" likewise."""
-    first, of_it, rest = plural.partition(" at ")
-    return f"{first.removesuffix('s')}{of_it}{rest}" if number == 1 else plural

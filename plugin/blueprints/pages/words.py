@@ -84,6 +84,7 @@ MAPPING: Mapping[str, State] = {
 RUN_WHAT: Mapping[str, str] = {
     "data": "Devices and licences",
     "workspaces": "Workspaces",
+    "groups": "Groups",
     "companies": "Companies",
     "tickets": "Tickets",
 }
@@ -102,6 +103,7 @@ CLOSED_RUNS = frozenset({"done", "partial", "failed", "cancelled"})
 _GROUPS = {
     "connecting": "connections",
     "customers": "connections",
+    "deleting": "connections",
     "actions": "devices",
     "integrating": "integrations",
     "mapping": "integrations",

@@ -25,6 +25,8 @@ FIELDS = (
         FieldKind.ADDRESS,
         help="Your Tigerpaw API site, such as https://api.msp.example.",
     ),
+    Field("soap_user", "SOAP user name", help="The user made with tsiWS Users.exe."),
+    Field("soap_password", "SOAP password", FieldKind.SECRET),
     Field("public_key", "REST public key", pattern=r"[^\s:]+", pattern_says="A key has no spaces."),
     Field(
         "private_key",
@@ -32,8 +34,6 @@ FIELDS = (
         FieldKind.SECRET,
         help="Both keys stand on the rep's Admin tab under REST API Security.",
     ),
-    Field("soap_user", "SOAP user name", help="The user made with tsiWS Users.exe."),
-    Field("soap_password", "SOAP password", FieldKind.SECRET),
     Field(
         "taken_by",
         "Rep who takes service orders",

@@ -114,9 +114,9 @@ def _name_faults(settings: Mapping[str, str]) -> Iterator[RuleError]:
         return
     host = _host(settings.get("server", ""))
     if not NAME.fullmatch(name):
-        yield RuleError("name", "use letters, digits and single spaces only, and no DNS name")
+        yield RuleError("name", "Use letters, digits and single spaces only, and no DNS name.")
     elif name.casefold() in {"localhost", host, host.partition(".")[0]} - {""}:
-        yield RuleError("name", "choose a friendly name, not the server's host name")
+        yield RuleError("name", "Choose a friendly name, not the server's host name.")
 
 
 def _cloud_faults(settings: Mapping[str, str]) -> Iterator[RuleError]:

@@ -74,6 +74,8 @@ class EsetProtect(
     fields = form.FIELDS
     words = Words(product="ESET", workspace="customer", company="customer", item="solution")
     notice = form.NOTICE
+    name_label = "ESET PROTECT Connection Name"
+    menu_path = ("Connection Settings", "ESET PROTECT Connections")
     guide = form.GUIDE
     scope = Scope.CONNECTION
     actions = ACTIONS

@@ -129,3 +129,33 @@ def test_the_webhook_address_and_settings_are_for_administrators(rooms: Rooms) -
         seen = rooms.get(path, Role.APPROVER)
         one = seen["items"][0] if path == "connections" else seen
         assert (one["webhook_url"], one["settings"]) == (None, None)
+
+
+def test_a_deletion_is_listed_and_taken_back(rooms: Rooms) -> None:
+    name = rooms.get("connections/2")["name"]
+    rooms.ask("DELETE", "connections/2")
+    listed = rooms.get("connections/deleted")
+    assert [each["name"] for each in listed["items"]] == [name]
+    back = rooms.ask("POST", "connections/2/undo")
+    assert (back.status_code, (back.json or {})["name"]) == (200, name)
+    assert rooms.get("integrations")["total"] == 1
+    problem(rooms.ask("POST", "connections/2/undo"), 404)
+
+
+def test_a_copy_of_everything_holds_no_secret(rooms: Rooms) -> None:
+    told = rooms.ask("POST", "connections/2/export")
+    assert told.status_code == 200
+    assert CANARY not in told.text
+    assert (told.json or {})["connection"]["id"] == 2
+    assert rooms.get("connections/1/registered")["problem"] == ""
+    assert rooms.ask("POST", "connections/2/export", Role.APPROVER).status_code == 403
+
+
+def test_a_secret_that_does_not_work_replaces_none(rooms: Rooms) -> None:
+    Shield.trouble.append(RefusedError("Shield", "wrong password"))
+    version = rooms.get("connections/2")["version"]
+    change = {"version": version, "settings": {"password": "another"}}
+    told = problem(rooms.ask("PATCH", "connections/2", json=change), 422)
+    assert "the old one stays in use" in told["errors"]["settings.password"][0]
+    assert "another" not in str(told)
+    assert opened(rooms, 2)["password"] == CANARY

@@ -1,5 +1,6 @@
 """What people do on the pages: forms taken, refused with the reason at the field, conflicts."""
 
+import json
 from html import unescape
 
 import pytest
@@ -38,7 +39,10 @@ def summary(shown: str) -> str:
 def test_a_blank_connection_form_names_every_field_at_fault(empty_office: Office) -> None:
     answer = empty_office.administrator.post(f"/connections/new/{PSA}", {"name": " "})
     assert answer.status_code == 422
-    for field, says in (("name", "Give the connection a name."), ("site", "must not be blank")):
+    for field, says in (
+        ("name", "Connection name must not be blank."),
+        ("site", "must not be blank"),
+    ):
         assert says in at_field(answer.text, field)
         assert f'href="#{field}"' in summary(answer.text)
 
@@ -71,9 +75,10 @@ def test_an_edited_connection_is_checked_and_its_ladder_is_shown(empty_office: O
     answer = empty_office.administrator.post(
         f"/connections/{made.id}/edit", psa_values(empty_office, name="Our PSA")
     )
-    assert (answer.status_code, answer.location) == (303, f"/connections/{made.id}")
+    assert (answer.status_code, answer.location) == (303, f"/connections/{made.id}?saved=changed")
     shown = empty_office.administrator.read(answer.location)
     assert "Our PSA was saved." in shown
+    assert "was saved and works" in shown
     assert "Service boards" in shown
 
 
@@ -88,10 +93,22 @@ def test_a_wrong_secret_shows_cause_and_cure_and_saves_nothing(empty_office: Off
     empty_office.fresh()
     assert made.name != "Renamed"
     assert runtime.opened(made)["private_key"] != "a-wrong-key"
-    answer = empty_office.administrator.post(
-        f"/connections/{made.id}/edit", {**wrong, "anyway": "1"}
-    )
-    assert answer.status_code == 303
+
+
+def test_a_secret_that_works_is_not_lost_to_one_that_does_not(empty_office: Office) -> None:
+    made = empty_office.house.connect(PSA)
+    runtime, path = empty_office.house.runtime, f"/connections/{made.id}/edit"
+    wrong = psa_values(empty_office, private_key="a-wrong-key") | {"anyway": "1"}
+    answer = empty_office.administrator.post(path, wrong)
+    assert answer.status_code == 422
+    assert "stays in use until a new one passes" in answer.text
+    assert "Save although" not in answer.text
+    empty_office.fresh()
+    assert runtime.opened(made)["private_key"] != "a-wrong-key"
+    with writing():
+        made.state = "attention"
+    wrong["version"] = str(made.version)
+    assert empty_office.administrator.post(path, wrong).status_code == 303
     empty_office.fresh()
     assert runtime.opened(made)["private_key"] == "a-wrong-key"
     assert "needs attention" in empty_office.viewer.read("/")
@@ -135,6 +152,42 @@ def test_a_connection_is_deleted_only_under_its_exact_name(empty_office: Office)
     assert empty_office.administrator.post(path, {"typed": name}).status_code == 303
     assert empty_office.administrator.get(f"/connections/{made.id}").status_code == 404
     assert name not in empty_office.viewer.read("/integrations")
+    assert name not in empty_office.viewer.read("/connections")
+    listed = empty_office.administrator.read("/connections")
+    assert listed.index("can be brought back") < listed.index(f"/connections/{made.id}/undo")
+    back = empty_office.administrator.post(f"/connections/{made.id}/undo")
+    assert (back.status_code, back.location) == (303, f"/connections/{made.id}")
+    assert "is back and goes on" in empty_office.administrator.read(back.location)
+
+
+def test_a_copy_is_offered_before_a_deletion_and_holds_no_secret(empty_office: Office) -> None:
+    made = empty_office.house.integrate().host
+    path = f"/connections/{made.id}/export"
+    assert path in empty_office.administrator.read(f"/connections/{made.id}/delete")
+    answer = empty_office.administrator.post(path)
+    assert f"bridgehead-connection-{made.id}-" in answer.headers["Content-Disposition"]
+    told = json.loads(answer.text)
+    assert told["connection"]["name"] == made.name
+    assert len(told["company_mapping"]) == 3
+    assert len(told["integration"]) == 1
+    for secret in (*empty_office.house.runtime.opened(made).items(), ("token", made.webhook_token)):
+        if secret[0] not in made.settings:
+            assert str(secret[1]) not in answer.text
+    assert empty_office.technician.post(path).status_code == 403
+
+
+def test_a_deletion_counts_what_the_host_has_of_us_or_says_why_not(empty_office: Office) -> None:
+    made = empty_office.house.connect(PSA)
+    empty_office.house.work_all()
+    path = f"/connections/{made.id}/delete"
+    shown = empty_office.administrator.read(path)
+    assert "callbacks at the host, removed there" in shown
+    emulator = empty_office.house.emulators[PSA]
+    emulator.faults.add("500", times=50)
+    try:
+        assert "could not be asked" in empty_office.administrator.read(path)
+    finally:
+        emulator.faults.clear()
 
 
 def test_the_check_button_remembers_the_outcome(empty_office: Office) -> None:
@@ -331,3 +384,47 @@ def test_nothing_connected_leads_to_the_first_connection(empty_office: Office) -
     assert 'href="/connections/new"' in shown
     assert "Start Guided Setup" not in empty_office.viewer.read("/")
     assert connections.living(empty_office.house.runtime) == []
+
+
+def test_an_eset_connection_is_added_in_the_words_of_esets_manual(empty_office: Office) -> None:
+    office, eset = empty_office, "eset_protect"
+    path = f"/connections/new/{eset}"
+    shown = unescape(office.administrator.read(path))
+    assert "Connection Settings > ESET PROTECT Connections" in shown
+    for label in (
+        "PROTECT Connection Type",
+        "ESET PROTECT Connection Name",
+        "ESET PROTECT Server Region",
+        "Email",
+        "Password",
+    ):
+        assert f">{label}<" in shown.replace(" <span", "<span")
+    emulator = office.house.emulators[eset]
+    values = emulator.connection_settings()
+    for name, says in (
+        ("", "ESET PROTECT Connection Name must not be blank."),
+        ("protect.example.com", "no DNS name"),
+        ("Our-clients", "letters, digits and single spaces"),
+    ):
+        answer = office.administrator.post(path, {**values, "name": name})
+        assert answer.status_code == 422
+        assert says in at_field(answer.text, "name")
+
+
+def test_integration_settings_appear_only_after_success(empty_office: Office) -> None:
+    made = empty_office.house.connect("kaspersky_cloud")
+    path = f"/connections/{made.id}"
+    assert "They appear once the connection check" in empty_office.administrator.read(path)
+    empty_office.technician.post(f"{path}/check")
+    assert "Create an integration" in empty_office.administrator.read(path)
+
+
+def test_the_discovery_of_groups_is_a_state_that_ends(empty_office: Office) -> None:
+    made = empty_office.house.connect("eset_protect")
+    part = f"/connections/{made.id}/groups"
+    shown = empty_office.viewer.read(f"/connections/{made.id}")
+    assert "Discovering groups" in shown
+    assert f'hx-get="{part}"' in shown
+    empty_office.house.sync(made)
+    assert "hx-get" not in empty_office.viewer.read(part)
+    assert "static group" in empty_office.viewer.read(part)

@@ -1,0 +1,165 @@
+"""The connection check: the smallest real calls in order; the first fault with cause and cure."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from plugin.domain.contracts import WARNING, Adapter, Advice
+from plugin.domain.errors import EdgeError, MissingError, RefusedError, TransientError
+from plugin.runtime import Runtime
+from plugin.services.connections.forms import free_name, sorted_out
+from plugin.store.base import db, writing
+from plugin.store.integrations import Connection, ConnectionState
+from plugin.store.queue import Claim, enqueue, wake_parked
+
+CHECK = "check"
+
+_GUIDED = {
+    RefusedError: Advice(
+        "the remote does not let this account in, or the account lacks a right",
+        "check the user name, password or keys, and the rights of the account",
+    ),
+    TransientError: Advice(
+        "the remote did not answer in time or is overloaded",
+        "check that the address is right and reachable from this server, then try again",
+    ),
+    MissingError: Advice(
+        "the remote has nothing at this address",
+        "check the address and the version of the remote",
+    ),
+}
+
+
+class Outcome(StrEnum):
+    """How one rung of the connection check ended."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckStep:
+    """One rung of the connection check as it ended, with cause and cure when it failed."""
+
+    name: str
+    outcome: Outcome
+    seen: str
+    cause: str = ""
+    cure: str = ""
+
+
+def rehearse(
+    runtime: Runtime,
+    kind: str,
+    name: str,
+    values: Mapping[str, str],
+    *,
+    saved: Connection | None = None,
+    allow_private: bool = False,
+) -> list[CheckStep]:
+    """Climb the ladder with values that are not saved; FormError names every field at fault.
+
+    With a ``saved`` connection its untouched secrets stand in, and nothing of it is changed.
+    """
+    old = runtime.opened(saved) if saved is not None else {}
+    shown, hidden = sorted_out(runtime.adapter_class(kind), name, values, old)
+    free_name(name, saved.id if saved is not None else None)
+    tried = Connection(
+        kind=kind,
+        name=name.strip(),
+        environment=saved.environment if saved is not None else "",
+        origin_override=saved.origin_override if saved is not None else None,
+        allow_private=allow_private,
+        settings=shown,
+    )
+    db.session.rollback()
+    return climb(runtime, tried, shown | hidden)
+
+
+def check(runtime: Runtime, connection: Connection) -> list[CheckStep]:
+    """Climb the ladder of a saved connection and remember the outcome on it."""
+    settings = runtime.opened(connection)
+    db.session.commit()
+    steps = climb(runtime, connection, settings)
+    failed = next((each for each in steps if each.outcome is Outcome.FAILED), None)
+    told = [{key: str(value) for key, value in asdict(each).items()} for each in steps]
+    with writing() as session:
+        now = runtime.now()
+        _note(session, connection, checked_at=now, check_result=told)
+        if failed is None:
+            _note(session, connection, state=ConnectionState.WORKING, worked_at=now, problem="")
+            _note(session, connection, refused_at=None)
+            lanes = wake_parked(session, connection.id, now)
+        else:
+            problem = f"{failed.name}: {failed.seen}"[:2000]
+            _note(session, connection, state=ConnectionState.ATTENTION, problem=problem)
+            lanes = []
+    for lane in lanes:
+        runtime.wake(lane)
+    return steps
+
+
+def _note(session: Session, connection: Connection, **values: object) -> None:
+    """Write what was found out about a connection.
+
+    An UPDATE, not a change of the object: what a machine notes is no edit, which would raise the
+    version, remake every adapter and refuse a person who is just editing.
+    """
+    if "state" in values and values["state"] != connection.state:
+        values["state_since"] = values.get("worked_at") or connection.checked_at
+    session.execute(update(Connection).where(Connection.id == connection.id).values(**values))
+
+
+def ask_for_check(runtime: Runtime, session: Session, connection: Connection) -> str:
+    """Have a connection checked in the background; returns the lane to wake after the commit."""
+    lane = f"check:{connection.id}"
+    # Without a connection id: a check of a connection in trouble must not be parked with its work.
+    enqueue(session, CHECK, str(connection.id), lane, now=runtime.now(), revive=True)
+    return lane
+
+
+def work_check(runtime: Runtime, claim: Claim) -> datetime | None:
+    """Check one connection as a job."""
+    connection = db.session.get(Connection, int(claim.subject))
+    if connection is not None and connection.deleted_at is None and runtime.is_active(connection):
+        check(runtime, connection)
+    return None
+
+
+def climb(runtime: Runtime, connection: Connection, settings: Mapping[str, str]) -> list[CheckStep]:
+    """Make the smallest real calls in order and stop at the first that fails."""
+    adapter = runtime.make(connection, settings)
+    steps: list[CheckStep] = []
+    for rung in adapter.rungs():
+        try:
+            seen = rung.run()
+        except EdgeError as error:
+            steps.append(_failed(adapter, rung.name, error))
+            break
+        warned = seen.startswith(WARNING)
+        outcome = Outcome.WARNING if warned else Outcome.OK
+        steps.append(CheckStep(rung.name, outcome, seen.removeprefix(WARNING)))
+    return steps
+
+
+def _failed(adapter: Adapter, rung: str, error: EdgeError) -> CheckStep:
+    advice = adapter.advice(rung, error) or advice_for(error)
+    return CheckStep(rung, Outcome.FAILED, error.message, advice.cause, advice.cure)
+
+
+def explained(runtime: Runtime, connection: Connection, error: EdgeError) -> CheckStep:
+    """Return what a failed call to a saved connection means, with cause and cure."""
+    return _failed(runtime.adapter(connection), "", error)
+
+
+def advice_for(error: EdgeError) -> Advice:
+    """Return cause and cure of a failed call, as far as its kind tells them."""
+    return next(
+        (text for kind, text in _GUIDED.items() if isinstance(error, kind)),
+        Advice("the remote answered something nobody promised", "check the address and version"),
+    )

@@ -15,6 +15,8 @@ from plugin.services import (
     inbox,
     outcomes,
     receiver,
+    registering,
+    registration,
     sync,
     ticket_decisions,
     tickets,
@@ -41,6 +43,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         connections.FAREWELL: connections.keep_callbacks,
         connections.CHECK: connections.work_check,
         receiver.JOB_KIND: _delivery,
+        registration.KEEP: registering.work,
     }
 )
 
@@ -50,6 +53,7 @@ HOOKS: Mapping[str, Hook] = MappingProxyType(
         sync.RUN: outcomes.note_run,
         ticket_decisions.SEND: outcomes.note_ticket,
         receiver.JOB_KIND: inbox.note_fate,
+        registration.KEEP: registering.note_fate,
     }
 )
 

@@ -173,7 +173,8 @@ def remove(
     with writing() as session:
         integrations.begin_change(integration, version)
         before = _addresses(integration)
-        gone = sorted(asked & set(before))
+        if not (gone := sorted(asked & set(before))):
+            return []
         may_remove(gone, before)
         _refuse_locking_out(session, integration, gone)
         for link in [each for each in integration.administrators if each.email in gone]:

@@ -1,4 +1,6 @@
-"""What ends an integration, or takes it to another platform."""
+"""What changes an integration as a whole: its settings, its platform, its end."""
+
+from collections.abc import Mapping
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -6,7 +8,7 @@ from sqlalchemy.orm import Session
 from plugin.domain.contracts import OpensTickets
 from plugin.domain.errors import RuleError
 from plugin.runtime import Runtime
-from plugin.services import integrations, registration
+from plugin.services import connections, integrations, registration
 from plugin.services.journal import audit
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
@@ -37,6 +39,27 @@ def _count_open(integration: Integration) -> int:
         TicketEntry.integration_id == integration.id, TicketEntry.open_key.is_not(None)
     )
     return int(db.session.scalar(query) or 0)
+
+
+def save_settings(
+    runtime: Runtime,
+    actor: str,
+    integration: Integration,
+    name: str,
+    version: int | None,
+    values: Mapping[str, str] | None,
+    host_version: int,
+) -> None:
+    """Save name and, where they are edited with it, the platform's values: both or nothing.
+
+    FormError and RuleError name the fields at fault; ConflictError when somebody else changed the
+    integration or its host connection meanwhile.
+    """
+    with writing():
+        integrations.rename(runtime, actor, integration, name, version)
+        if values is not None:
+            host = integration.host
+            connections.edit(runtime, actor, host, host.name, values, host_version)
 
 
 # -- deleting ------------------------------------------------------------------------------------

@@ -93,7 +93,9 @@ def first_rules(runtime: Runtime, host: Connection) -> list[TicketRule]:
     ]
 
 
-def rename(runtime: Runtime, actor: str, integration: Integration, name: str, version: int) -> None:
+def rename(
+    runtime: Runtime, actor: str, integration: Integration, name: str, version: int | None
+) -> None:
     """Give an integration another name."""
     name = integration_name(name)
     with writing() as session:

@@ -42,6 +42,11 @@ def needs_administrator(runtime: Runtime, integration: Integration) -> bool:
     return integration.host.kind in kind.administered_hosts
 
 
+def record_of(integration: Integration) -> Registration | None:
+    """Return how far the vendor's record is; None where the vendor keeps none."""
+    return db.session.get(Registration, integration.id)
+
+
 def lane_of(integration: Integration) -> str:
     """Return the lane in which an integration's record is worked, one job at a time."""
     return f"registration:{integration.id}"
@@ -113,7 +118,13 @@ def _renew(record: Registration, integration: Integration) -> None:
 
 
 def try_again(runtime: Runtime, actor: str, integration: Integration) -> None:
-    """Have the record brought in step now; one that the vendor has lost is made anew."""
+    """Have the record brought in step now; one that the vendor has lost is made anew.
+
+    RuleError where the vendor keeps no record.
+    """
+    if not keeps(runtime, integration):
+        title = runtime.adapter_class(integration.vendor.kind).title
+        raise RuleError("integration", f"{title} keeps no record of integrations.")
     with writing() as session:
         record = known_or_new(session, integration)
         if record.lost:

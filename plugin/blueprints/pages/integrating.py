@@ -33,7 +33,8 @@ Choices = Mapping[str, Sequence[Choice]]
 @allow(Role.VIEWER)
 def workspaces(integration_id: int) -> Answer:
     """Show every workspace of the vendor with its box; taken ones with their owner."""
-    return _workspaces_page(one(Integration, integration_id), {})
+    row = one(Integration, integration_id)
+    return _workspaces_page(row, {}, {link.workspace_id for link in row.links})
 
 
 @blueprint.post("/integrations/<int:integration_id>/workspaces")
@@ -49,7 +50,7 @@ def choose_workspaces(integration_id: int) -> Answer:
     except ConflictError:
         raise
     except RuleError as error:
-        return _workspaces_page(row, faults_in(error)), 422
+        return _workspaces_page(row, faults_in(error), wanted), 422
     unit = runtime().adapter_class(row.vendor.kind).words.workspace
     number = words.count(len(wanted), unit, words.plural(unit))
     flash(f"{row.name} serves {number} now.", "ok")
@@ -58,12 +59,13 @@ def choose_workspaces(integration_id: int) -> Answer:
     return to("integrations.integration", integration_id=integration_id)
 
 
-def _workspaces_page(row: Integration, faults: Faults) -> str:
+def _workspaces_page(row: Integration, faults: Faults, ticked: set[str]) -> str:
     return show(
         "integrations/workspaces.html",
         integration=row,
         vendor=runtime().adapter_class(row.vendor.kind),
         choices=lists.workspace_choices(row, request.args.get("q", "").strip()),
+        ticked=ticked,
         errors=faults,
     )
 

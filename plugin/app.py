@@ -12,7 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import plugin.hosts
 import plugin.vendors
 from plugin import blueprints
-from plugin.blueprints import guard
+from plugin.blueprints import guard, withdrawn
 from plugin.blueprints.fast_inbox import FastInbox
 from plugin.domain.contracts import Host, Vendor
 from plugin.domain.errors import ConfigError
@@ -50,6 +50,7 @@ def create_app(
         transports={} if transports is None else transports,
     )
     guard.install(app)
+    withdrawn.install(app)
     blueprints.install(app)
     undeclared = guard.undeclared(app)
     if undeclared:

@@ -108,6 +108,19 @@ class RenameForm(Form):
     version = whole()
 
 
+class AdministratorsForm(Form):
+    """The dialog that adds integration administrators; ``do`` is next, back or finish."""
+
+    administrators = text(LONGEST)
+    do = text(10)
+
+
+class MoveForm(Form):
+    """The form that moves an integration to another platform."""
+
+    host = text(20)
+
+
 class DeleteForm(Form):
     """The form that confirms a deletion."""
 

@@ -256,6 +256,12 @@ class ListsGroups(ABC):
 class ManagesAdministrators(ABC):
     """Knows who may manage an integration at the vendor."""
 
+    account_field: ClassVar[str]
+    """The field that holds the e-mail address of the connection's own user."""
+
+    administered_hosts: ClassVar[frozenset[str]] = frozenset()
+    """Kinds of host whose integrations start only with a workspace and an administrator."""
+
     @abstractmethod
     def known(self, email: str) -> bool:
         """Tell whether a user with this address is registered at the vendor."""
@@ -350,6 +356,9 @@ class MakesInstallers(ABC):
 
 class Host(Adapter):
     """A PSA or RMM: it has client companies."""
+
+    edited_in_integration: ClassVar[bool] = False
+    """True where the vendors' manuals edit the connection's fields inside Integration Settings."""
 
     @abstractmethod
     def companies(self) -> Iterator[Company]:

@@ -1,7 +1,7 @@
 """The rules of integrations: names, the administrators' text, the last administrator."""
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from plugin.domain.errors import RuleError
@@ -81,3 +81,47 @@ def may_remove(removing: Iterable[str], present: Collection[str]) -> None:
             "administrators",
             "The last administrator cannot be removed. Add another one first.",
         )
+
+
+def is_complete(workspaces: int, administrators: int, *, needs_administrator: bool) -> bool:
+    """Tell whether an integration has what it needs to start.
+
+    >>> is_complete(1, 0, needs_administrator=False), is_complete(1, 0, needs_administrator=True)
+    (True, False)
+    """
+    return workspaces > 0 and (administrators > 0 or not needs_administrator)
+
+
+@dataclass(frozen=True, slots=True)
+class AdministratorChanges:
+    """What brings our administrators and the vendor's in step.
+
+    ``grant`` and ``revoke`` are to be done at the vendor, ``adopt`` and ``drop`` here.
+    """
+
+    grant: tuple[Administrator, ...] = ()
+    revoke: tuple[Administrator, ...] = ()
+    adopt: tuple[Administrator, ...] = ()
+    drop: tuple[str, ...] = ()
+
+
+def compare_administrators(
+    ours: Mapping[Administrator, bool],
+    theirs: Collection[Administrator],
+    leaving: Collection[str],
+) -> AdministratorChanges:
+    """Compare both sides' administrators by address.
+
+    ``ours`` tells of each whether the vendor has once agreed: whom it no longer names then was
+    removed there, by one of the other administrators. ``leaving`` are those we have removed.
+    """
+    there = {each.email.casefold(): each for each in theirs}
+    here = {each.email.casefold() for each in ours}
+    gone = {email.casefold() for email in leaving} - here
+    missing = [each for each in ours if each.email.casefold() not in there]
+    return AdministratorChanges(
+        grant=tuple(each for each in missing if not ours[each]),
+        revoke=tuple(each for email, each in there.items() if email in gone),
+        adopt=tuple(each for email, each in there.items() if email not in here | gone),
+        drop=tuple(each.email for each in missing if ours[each]),
+    )

@@ -15,6 +15,8 @@ from plugin.services import (
     inbox,
     outcomes,
     receiver,
+    registering,
+    registration,
     sync,
     ticket_decisions,
     tickets,
@@ -42,6 +44,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         connections.CHECK: connections.work_check,
         connections.REMOVE: connections.work_removal,
         receiver.JOB_KIND: _delivery,
+        registration.KEEP: registering.work,
     }
 )
 
@@ -51,6 +54,7 @@ HOOKS: Mapping[str, Hook] = MappingProxyType(
         sync.RUN: outcomes.note_run,
         ticket_decisions.SEND: outcomes.note_ticket,
         receiver.JOB_KIND: inbox.note_fate,
+        registration.KEEP: registering.note_fate,
     }
 )
 

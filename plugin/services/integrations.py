@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import flag_modified
 
 from plugin.domain.contracts import OpensTickets
 from plugin.domain.errors import ConflictError, RuleError
-from plugin.domain.integrations import integration_name
+from plugin.domain.integrations import integration_name, is_complete
 from plugin.domain.tickets import TICKET_SEVERITIES, Trigger
 from plugin.runtime import Runtime
-from plugin.services import sync, ticket_decisions, watch
+from plugin.services import registration, sync, ticket_decisions, watch
 from plugin.services.journal import audit
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
@@ -57,7 +58,7 @@ def create(
     with writing() as session:
         session.add(integration)
         session.flush()
-        integration.rules = _first_rules(runtime, host)
+        integration.rules = first_rules(runtime, host)
         audit(
             runtime,
             session,
@@ -66,12 +67,15 @@ def create(
             integration.name,
             after={"host": host.name, "vendor": vendor.name},
         )
+        registration.wish(runtime, session, integration)
+    runtime.wake(registration.lane_of(integration))
     sync.ask(runtime, vendor, sync.WORKSPACES, by=actor)
     sync.ask(runtime, host, sync.COMPANIES, by=actor)
     return integration
 
 
-def _first_rules(runtime: Runtime, host: Connection) -> list[TicketRule]:
+def first_rules(runtime: Runtime, host: Connection) -> list[TicketRule]:
+    """Return the rules a new integration starts with, all off; none where no tickets are kept."""
     if not issubclass(runtime.adapter_class(host.kind), OpensTickets):
         return []
     limits = runtime.settings.limits.tickets
@@ -89,49 +93,92 @@ def _first_rules(runtime: Runtime, host: Connection) -> list[TicketRule]:
     ]
 
 
-def rename(runtime: Runtime, actor: str, integration: Integration, name: str, version: int) -> None:
+def rename(
+    runtime: Runtime, actor: str, integration: Integration, name: str, version: int | None
+) -> None:
     """Give an integration another name."""
     name = integration_name(name)
     with writing() as session:
-        _not_changed_since(integration, version)
+        begin_change(integration, version)
         before, integration.name = integration.name, name
         audit(runtime, session, actor, "integration.rename", before, after=integration.name)
+        registration.wish(runtime, session, integration)
+    runtime.wake(registration.lane_of(integration))
 
 
-def _not_changed_since(integration: Integration, version: int) -> None:
-    if integration.version != version:
+def begin_change(integration: Integration, version: int | None) -> None:
+    """Begin a person's change, whatever it is: the version rises, so that others are told of it.
+
+    ConflictError when somebody else changed the integration since ``version`` was shown.
+    """
+    if integration.version != (integration.version if version is None else version):
         raise ConflictError(
-            "version", "somebody else changed this integration meanwhile; look at it again"
+            "version",
+            f"somebody else changed {integration.name} while you looked at it; look at it again",
         )
+    flag_modified(integration, "state")
+
+
+def settle_state(runtime: Runtime, integration: Integration) -> bool:
+    """Let the integration start when it has what it needs, or make it a draft; True if it starts.
+
+    Call it inside the transaction of the change.
+    """
+    before = integration.state
+    complete = is_complete(
+        len(integration.links),
+        len(integration.administrators),
+        needs_administrator=registration.needs_administrator(runtime, integration),
+    )
+    integration.state = IntegrationState.ACTIVE if complete else IntegrationState.DRAFT
+    return complete and before != IntegrationState.ACTIVE
+
+
+def start(
+    runtime: Runtime, actor: str, integration: Integration, workspace_ids: Iterable[str]
+) -> None:
+    """Let these workspaces of an active integration synchronise."""
+    vendor, wanted = integration.vendor, set(workspace_ids)
+    scopes = watch.scopes_of(runtime, vendor)
+    watch.ask(runtime, vendor, scopes)
+    for scope in scopes:
+        if scope in wanted or not scope:
+            sync.ask(runtime, vendor, sync.DATA, scope=scope, by=actor)
+
+
+def stop(runtime: Runtime, vendor: Connection, workspace_ids: Iterable[str]) -> None:
+    """End the living runs of workspaces that nobody serves any more."""
+    idle = set(workspace_ids) - set(watch.scopes_of(runtime, vendor))
+    if idle:
+        theirs = (SyncRun.connection_id == vendor.id, SyncRun.scope.in_(sorted(idle)))
+        with writing() as session:
+            living = SyncRun.living.is_not(None)
+            session.execute(update(SyncRun).where(living, *theirs).values(cancel_asked=True))
 
 
 # -- workspaces --------------------------------------------------------------------------------
 
 
 def choose_workspaces(
-    runtime: Runtime, actor: str, integration: Integration, workspace_ids: Iterable[str]
+    runtime: Runtime,
+    actor: str,
+    integration: Integration,
+    workspace_ids: Iterable[str],
+    version: int | None = None,
 ) -> None:
     """Serve exactly these workspaces: added ones start to synchronise, removed ones stop.
 
-    RuleError when one is unknown or served by another integration of the same platform.
+    RuleError when one is unknown or served by another integration of the same platform;
+    ConflictError when somebody else changed the integration since ``version`` was shown.
     """
     wanted = set(workspace_ids)
     with writing() as session:
-        held = {link.workspace_id: link for link in integration.links}
-        names = _known_workspaces(session, integration.vendor_id, wanted)
-        for workspace_id in sorted(wanted - held.keys()):
-            _refuse_taken(session, integration, workspace_id, names[workspace_id])
-            integration.links.append(
-                WorkspaceLink(
-                    vendor_id=integration.vendor_id,
-                    workspace_id=workspace_id,
-                    platform=integration.host.kind,
-                    added_at=runtime.now(),
-                )
-            )
-        for workspace_id in held.keys() - wanted:
-            integration.links.remove(held[workspace_id])
-        integration.state = IntegrationState.ACTIVE if wanted else IntegrationState.DRAFT
+        begin_change(integration, version)
+        held = {link.workspace_id for link in integration.links}
+        _add_workspaces(runtime, session, integration, wanted - held)
+        for link in [each for each in integration.links if each.workspace_id not in wanted]:
+            integration.links.remove(link)
+        starts = settle_state(runtime, integration)
         audit(
             runtime,
             session,
@@ -141,11 +188,26 @@ def choose_workspaces(
             before=sorted(held),
             after=sorted(wanted),
         )
-    scopes = watch.scopes_of(runtime, integration.vendor)
-    watch.ask(runtime, integration.vendor, scopes)
-    for scope in scopes:
-        if scope in wanted - held.keys() or not scope:
-            sync.ask(runtime, integration.vendor, sync.DATA, scope=scope, by=actor)
+        registration.wish(runtime, session, integration)
+    runtime.wake(registration.lane_of(integration))
+    start(runtime, actor, integration, wanted if starts else wanted - held)
+    stop(runtime, integration.vendor, held - wanted)
+
+
+def _add_workspaces(
+    runtime: Runtime, session: Session, integration: Integration, wanted: set[str]
+) -> None:
+    names = _known_workspaces(session, integration.vendor_id, wanted)
+    refuse_taken(session, integration, wanted, integration.host.kind, names)
+    for workspace_id in sorted(wanted):
+        integration.links.append(
+            WorkspaceLink(
+                vendor_id=integration.vendor_id,
+                workspace_id=workspace_id,
+                platform=integration.host.kind,
+                added_at=runtime.now(),
+            )
+        )
 
 
 def _known_workspaces(session: Session, vendor_id: int, wanted: set[str]) -> dict[str, str]:
@@ -161,19 +223,31 @@ def _known_workspaces(session: Session, vendor_id: int, wanted: set[str]) -> dic
     return names
 
 
-def _refuse_taken(session: Session, integration: Integration, workspace_id: str, name: str) -> None:
-    owner = session.scalar(
-        select(Integration.name)
-        .join(WorkspaceLink)
+def refuse_taken(
+    session: Session,
+    integration: Integration,
+    workspace_ids: Iterable[str],
+    platform: str,
+    names: Mapping[str, str],
+) -> None:
+    """RuleError that names the first workspace another integration of a platform serves."""
+    wanted = set(workspace_ids)
+    others = session.execute(
+        select(WorkspaceLink.workspace_id, Integration.name)
+        .join(Integration)
         .where(
             WorkspaceLink.vendor_id == integration.vendor_id,
-            WorkspaceLink.workspace_id == workspace_id,
-            WorkspaceLink.platform == integration.host.kind,
+            WorkspaceLink.platform == platform,
             Integration.id != integration.id,
         )
+        .order_by(WorkspaceLink.workspace_id)
     )
-    if owner is not None:
-        raise RuleError("workspaces", f"{name} is served by {owner} already; remove it there first")
+    for workspace_id, owner in others:
+        if workspace_id in wanted:
+            name = names.get(workspace_id, workspace_id)
+            raise RuleError(
+                "workspaces", f"{name} is served by {owner} already; remove it there first"
+            )
 
 
 def sync_now(
@@ -207,8 +281,7 @@ def switch_tickets(
     ConflictError when somebody else changed the integration since ``version`` was shown.
     """
     with writing() as session:
-        if version is not None:
-            _not_changed_since(integration, version)
+        begin_change(integration, version)
         integration.writes_tickets = on
         audit(runtime, session, actor, "integration.writes_tickets", integration.name, after=on)
         lanes = _reconsider(runtime, session, integration) if on else set()

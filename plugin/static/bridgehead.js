@@ -34,15 +34,32 @@
     time.removeAttribute("data-local");
   });
 
+  const say = (sentence) => {
+    const place = document.getElementById("page-message");
+    if (place) place.textContent = sentence;
+  };
+
   // Bulk forms: one box ticks all, and the button repeats how many are ticked.
+  const shownTicks = (form) => [...form.querySelectorAll("input[data-tick]")].filter((tick) => !tick.closest("[hidden]"));
   const countTicks = (form) => {
-    const ticks = [...form.querySelectorAll("input[data-tick]")];
-    const number = ticks.filter((tick) => tick.checked).length;
+    const number = form.querySelectorAll("input[data-tick]:checked").length;
     form.querySelectorAll("[data-tick-count]").forEach((place) => { place.textContent = number; });
+    const shown = shownTicks(form);
+    const ticked = shown.filter((tick) => tick.checked).length;
     form.querySelectorAll("[data-tick-all]").forEach((all) => {
-      all.checked = number > 0 && number === ticks.length;
-      all.indeterminate = number > 0 && number < ticks.length;
+      all.checked = ticked > 0 && ticked === shown.length;
+      all.indeterminate = ticked > 0 && ticked < shown.length;
     });
+  };
+
+  // A search that only hides rows, so that what is ticked and not saved yet survives it.
+  const hideRows = (search) => {
+    const word = search.value.trim().toLowerCase();
+    const part = document.getElementById(search.dataset.hideRows);
+    const rows = [...part.querySelectorAll("tbody tr")];
+    rows.forEach((row) => { row.hidden = !row.textContent.toLowerCase().includes(word); });
+    part.querySelectorAll("form[data-bulk]").forEach(countTicks);
+    say(word ? `${rows.filter((row) => !row.hidden).length} of ${rows.length} shown.` : "");
   };
 
   const prepare = (part) => {
@@ -50,11 +67,6 @@
     part.querySelectorAll("[data-needs-script]").forEach((comfort) => { comfort.hidden = false; });
     part.querySelectorAll("form[data-bulk]").forEach(countTicks);
     part.querySelector("[data-focus]")?.focus();
-  };
-
-  const say = (sentence) => {
-    const place = document.getElementById("page-message");
-    if (place) place.textContent = sentence;
   };
 
   document.addEventListener("DOMContentLoaded", () => prepare(document));
@@ -81,9 +93,17 @@
     const form = event.target.closest("form[data-bulk]");
     if (!form) return;
     if (event.target.hasAttribute("data-tick-all")) {
-      form.querySelectorAll("input[data-tick]").forEach((tick) => { tick.checked = event.target.checked; });
+      shownTicks(form).forEach((tick) => { tick.checked = event.target.checked; });
     }
     countTicks(form);
+  });
+
+  document.addEventListener("input", (event) => {
+    if (event.target.dataset?.hideRows) hideRows(event.target);
+  });
+  document.addEventListener("submit", (event) => {
+    // A page that came filtered lacks rows: then only the server can search further.
+    if (event.target.querySelector("[data-hide-rows]")?.defaultValue === "") event.preventDefault();
   });
 
   document.addEventListener("keydown", (event) => {

@@ -14,7 +14,7 @@ from flask_migrate import Migrate
 from sqlalchemy import Connection, Engine, inspect, make_url, text
 
 from plugin.domain.errors import PluginError
-from plugin.store import actions, groups, integrations, journal, mirror, people, work
+from plugin.store import actions, groups, integrations, journal, mirror, people, registration, work
 from plugin.store.base import db, prepare, write_lock
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -25,6 +25,7 @@ TABLES = (
     journal,
     mirror,
     people,
+    registration,
     work,
 )  # importing them makes the tables known
 _MIGRATION_LOCK = 0x0B1D_6E4E_AD00

@@ -134,7 +134,11 @@ class WorkspaceLink(Base):
 
 
 class AdministratorLink(Base):
-    """An integration administrator: a vendor user who may manage the integration."""
+    """An integration administrator: a vendor user who may manage the integration.
+
+    ``email`` is in lower case. ``granted_at`` is when the vendor was first seen to agree; one whom
+    the vendor no longer names after that was removed there.
+    """
 
     __tablename__ = "administrator_link"
     __table_args__ = (UniqueConstraint("integration_id", "email"),)
@@ -144,6 +148,7 @@ class AdministratorLink(Base):
     email: Mapped[str] = mapped_column(String(254))
     alias: Mapped[str] = mapped_column(String(200), default="")
     added_at: Mapped[datetime]
+    granted_at: Mapped[datetime | None]
 
     integration: Mapped[Integration] = relationship(back_populates="administrators")
 

@@ -1,7 +1,14 @@
 import pytest
 
 from plugin.domain.errors import RuleError
-from plugin.domain.integrations import integration_name, may_remove, read_administrators
+from plugin.domain.integrations import (
+    AdministratorChanges,
+    compare_administrators,
+    integration_name,
+    is_complete,
+    may_remove,
+    read_administrators,
+)
 from plugin.domain.model import Administrator
 
 REGISTERED = {"a@msp.example", "b@msp.example", "c@msp.example"}
@@ -60,3 +67,32 @@ def test_the_last_administrator_stays() -> None:
         may_remove(["A@msp.example"], ["a@msp.example"])
     may_remove(["a@msp.example"], ["a@msp.example", "b@msp.example"])
     may_remove([], [])
+
+
+ANNA, BEN = Administrator("a@msp.example", "Anna"), Administrator("b@msp.example")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "leaving", "changes"),
+    [
+        ({ANNA: True}, [ANNA], [], AdministratorChanges()),
+        ({ANNA: False}, [BEN], [], AdministratorChanges(grant=(ANNA,), adopt=(BEN,))),
+        ({ANNA: True}, [ANNA, BEN], ["b@msp.example"], AdministratorChanges(revoke=(BEN,))),
+        ({ANNA: True, BEN: True}, [ANNA], [], AdministratorChanges(drop=("b@msp.example",))),
+        ({ANNA: False}, [Administrator("A@MSP.example")], [], AdministratorChanges()),
+        ({ANNA: False}, [BEN], ["a@msp.example"], AdministratorChanges((ANNA,), (), (BEN,))),
+    ],
+)
+def test_both_sides_administrators_come_in_step(
+    ours: dict[Administrator, bool],
+    theirs: list[Administrator],
+    leaving: list[str],
+    changes: AdministratorChanges,
+) -> None:
+    assert compare_administrators(ours, theirs, leaving) == changes
+
+
+def test_what_an_integration_needs_to_start() -> None:
+    assert not is_complete(0, 5, needs_administrator=False)
+    assert not is_complete(3, 0, needs_administrator=True)
+    assert is_complete(3, 1, needs_administrator=True)

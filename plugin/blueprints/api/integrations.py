@@ -19,12 +19,13 @@ from plugin.blueprints.api.values import (
     one_of,
 )
 from plugin.blueprints.guard import allow, person, runtime
-from plugin.services import connections, integrations, lists
+from plugin.services import connections, integration_changes, integrations, lists, registration
 from plugin.services.access import Role
 from plugin.services.lists import Ask, IntegrationLine, Listing, WorkspaceChoice
 from plugin.store.integrations import Integration, IntegrationState
 from plugin.store.work import SyncRun
 
+VERSION = "The version that was looked at; without it nothing is compared"
 door = Door("integrations", "Pairings of a host connection and a vendor connection.")
 
 
@@ -44,6 +45,10 @@ class IntegrationSchema(Answer):
     vendor = ToldText(lambda of: _row(of).vendor.name)
     integration_id = fields.String(
         attribute="vendor_reference", metadata={"description": "Issued by the vendor, if it does"}
+    )
+    vendor_problem = ToldText(
+        lambda of: record.problem if (record := registration.record_of(_row(of))) else "",
+        metadata={"description": "Why the vendor does not have it as it is here; empty if it does"},
     )
     writes_tickets = fields.Boolean()
     created_at = Moment()
@@ -98,11 +103,19 @@ class WorkspaceChoiceSchema(Answer):
 class WorkspaceWishSchema(Wish):
     """Exactly the workspaces to serve, by the vendor's ids."""
 
+    version = Whole(metadata={"description": VERSION})
     workspaces = fields.List(
         Text(least=1, most=200),
         required=True,
         metadata={"description": "Ids as `workspace_id` tells them; others stop synchronising"},
     )
+
+
+class MoveSchema(Wish):
+    """Where to move an integration."""
+
+    host_id = Whole(required=True, metadata={"description": "Another host connection"})
+    version = Whole(metadata={"description": VERSION})
 
 
 class SyncWishSchema(Wish):
@@ -174,6 +187,44 @@ class OneIntegration(MethodView):
             )
         return integration
 
+    @allow(Role.ADMINISTRATOR)
+    @door.answers(status=204, says="It is deleted.")
+    def delete(self, number: int) -> None:
+        """End it: workspaces are free to join another integration, administrators are told."""
+        integration_changes.delete(runtime(), person().name, known(integrations.get, number))
+
+
+@door.route(f"/{ID}/move")
+class IntegrationMove(MethodView):
+    """Moving an integration to another platform."""
+
+    @allow(Role.ADMINISTRATOR)
+    @door.takes(MoveSchema)
+    @door.answers(IntegrationSchema)
+    def post(self, given: dict[str, Any], number: int) -> Integration:
+        """Move it: workspaces, administrators and rules stay, companies are mapped anew."""
+        integration = known(integrations.get, number)
+        with named(connection="host_id"):
+            host = connections.get(given["host_id"])
+        with named(host="host_id"):
+            integration_changes.move(
+                runtime(), person().name, integration, host, given.get("version")
+            )
+        return integration
+
+
+@door.route(f"/{ID}/register")
+class IntegrationRegistration(MethodView):
+    """The vendor's record of an integration."""
+
+    @allow(Role.ADMINISTRATOR)
+    @door.answers(IntegrationSchema, 202)
+    def post(self, number: int) -> Integration:
+        """Bring the vendor's record in step now; one that the vendor has lost is made anew."""
+        integration = known(integrations.get, number)
+        registration.try_again(runtime(), person().name, integration)
+        return integration
+
 
 @door.route(f"/{ID}/workspaces")
 class IntegrationWorkspaces(MethodView):
@@ -191,7 +242,9 @@ class IntegrationWorkspaces(MethodView):
     def put(self, given: dict[str, Any], number: int) -> Integration:
         """Serve exactly these workspaces."""
         integration = known(integrations.get, number)
-        integrations.choose_workspaces(runtime(), person().name, integration, given["workspaces"])
+        integrations.choose_workspaces(
+            runtime(), person().name, integration, given["workspaces"], given.get("version")
+        )
         return integration
 
 

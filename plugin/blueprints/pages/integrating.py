@@ -10,11 +10,11 @@ from plugin.blueprints.forms import Faults, faults_in
 from plugin.blueprints.guard import allow, person, runtime
 from plugin.blueprints.guard import blueprint as new_blueprint
 from plugin.blueprints.pages import words
-from plugin.blueprints.pages.showing import Answer, one, show, to
+from plugin.blueprints.pages.showing import Answer, one, sent_version, show, to
 from plugin.domain.contracts import OpensTickets
-from plugin.domain.errors import EdgeError, PluginError, RuleError
+from plugin.domain.errors import ConflictError, EdgeError, PluginError, RuleError
 from plugin.domain.model import Choice
-from plugin.services import integrations, lists
+from plugin.services import integrations, lists, registration
 from plugin.services.access import Role
 from plugin.store.base import db
 from plugin.store.integrations import Integration, TicketRule
@@ -33,7 +33,8 @@ Choices = Mapping[str, Sequence[Choice]]
 @allow(Role.VIEWER)
 def workspaces(integration_id: int) -> Answer:
     """Show every workspace of the vendor with its box; taken ones with their owner."""
-    return _workspaces_page(one(Integration, integration_id), {})
+    row = one(Integration, integration_id)
+    return _workspaces_page(row, {}, {link.workspace_id for link in row.links})
 
 
 @blueprint.post("/integrations/<int:integration_id>/workspaces")
@@ -45,20 +46,26 @@ def choose_workspaces(integration_id: int) -> Answer:
     held = {link.workspace_id for link in row.links}
     wanted = (held - shown) | (set(request.form.getlist("workspace")) & shown)
     try:
-        integrations.choose_workspaces(runtime(), person().name, row, wanted)
+        integrations.choose_workspaces(runtime(), person().name, row, wanted, sent_version())
+    except ConflictError:
+        raise
     except RuleError as error:
-        return _workspaces_page(row, faults_in(error)), 422
+        return _workspaces_page(row, faults_in(error), wanted), 422
     unit = runtime().adapter_class(row.vendor.kind).words.workspace
-    flash(f"{row.name} serves {words.count(len(wanted), unit)} now.", "ok")
+    number = words.count(len(wanted), unit, words.plural(unit))
+    flash(f"{row.name} serves {number} now.", "ok")
+    if registration.needs_administrator(runtime(), row) and not row.administrators:
+        return to("administrators.add", integration_id=integration_id)
     return to("integrations.integration", integration_id=integration_id)
 
 
-def _workspaces_page(row: Integration, faults: Faults) -> str:
+def _workspaces_page(row: Integration, faults: Faults, ticked: set[str]) -> str:
     return show(
         "integrations/workspaces.html",
         integration=row,
         vendor=runtime().adapter_class(row.vendor.kind),
         choices=lists.workspace_choices(row, request.args.get("q", "").strip()),
+        ticked=ticked,
         errors=faults,
     )
 

@@ -1,5 +1,7 @@
 """Integrations: the list, a new one, one with everything it does, its name."""
 
+from typing import Any
+
 from flask import flash, request
 
 from plugin.blueprints.forms import Faults, IntegrationForm, RenameForm, faults_in
@@ -8,9 +10,16 @@ from plugin.blueprints.guard import blueprint as new_blueprint
 from plugin.blueprints.pages import words
 from plugin.blueprints.pages.context import scope
 from plugin.blueprints.pages.showing import Answer, one, show, to
-from plugin.domain.contracts import KeepsIntegrations, OpensTickets
+from plugin.domain.contracts import OpensTickets
 from plugin.domain.errors import ConflictError, RuleError
-from plugin.services import connections, integrations, lists
+from plugin.services import (
+    administrators,
+    connections,
+    integration_changes,
+    integrations,
+    lists,
+    registration,
+)
 from plugin.services.access import Role
 from plugin.store.integrations import Connection, Integration, Side
 
@@ -25,17 +34,24 @@ def table() -> Answer:
     sides = {line.row.side for line in lists.connections(runtime(), scope=scope())}
     return show(
         "integrations/table.html",
-        lines=found,
+        lines=[line for line in found if line.row.id not in _out()],
         adapters=runtime().adapters,
         can_create={Side.HOST.value, Side.VENDOR.value} <= sides,
+        farewells=registration.farewells(),
     )
+
+
+def _out() -> set[int]:
+    """Return the integrations on which this person's rights were withdrawn."""
+    return administrators.kept_out_of(person().name)
 
 
 @blueprint.get("/integrations/new")
 @allow(Role.ADMINISTRATOR)
 def new() -> Answer:
     """Show the form of a new integration."""
-    return _new_page({"host": "", "vendor": "", "name": ""}, {})
+    chosen = {name: request.args.get(name, "") for name in ("host", "vendor", "name")}
+    return _new_page(chosen, {})
 
 
 @blueprint.post("/integrations/new")
@@ -49,10 +65,12 @@ def create() -> Answer:
         faults.setdefault("host", ["Choose the platform."])
     if vendor is None:
         faults.setdefault("vendor", ["Choose the vendor connection."])
+    if not given["name"].strip():
+        usual = " The usual one is filled in now." if host is not None else ""
+        faults.setdefault("name", [f"Integration name must not be blank.{usual}"])
     if faults or host is None or vendor is None:
         return _new_page(given, faults), 422
-    name = given["name"].strip() or integrations.default_name(runtime(), host)
-    made = integrations.create(runtime(), person().name, host, vendor, name)
+    made = integrations.create(runtime(), person().name, host, vendor, given["name"])
     flash(f"{made.name} was created. Now choose its workspaces.", "ok")
     return to("integrating.workspaces", integration_id=made.id)
 
@@ -62,16 +80,21 @@ def _living(number: object, side: Side) -> Connection | None:
     return next((each for each in found if str(each.id) == str(number)), None)
 
 
-def _new_page(given: dict[str, object], faults: Faults) -> str:
+def _new_page(given: dict[str, Any], faults: Faults) -> str:
+    """Draw the form; an empty name becomes the usual one of the platform that is chosen."""
     hosts = connections.living(runtime(), Side.HOST)
+    chosen = hosts[0] if len(hosts) == 1 else _living(given["host"], Side.HOST)
+    usual = {integrations.default_name(runtime(), each) for each in hosts}
+    name = str(given["name"]).strip()
+    if chosen is not None and (not name or name in usual):
+        name = integrations.default_name(runtime(), chosen)
     return show(
         "integrations/new.html",
-        given=given,
+        given={**given, "host": str(chosen.id) if chosen else "", "name": name},
         errors=faults,
         hosts=hosts,
         vendors=connections.living(runtime(), Side.VENDOR),
         adapters=runtime().adapters,
-        names=sorted({integrations.default_name(runtime(), each) for each in hosts}),
     )
 
 
@@ -121,7 +144,13 @@ def _page(row: Integration, faults: Faults) -> str:
         vendor=vendor,
         coverage=lists.coverage([row.id]).get(row.id),
         opens_tickets=issubclass(host, OpensTickets),
-        has_reference=issubclass(vendor, KeepsIntegrations),
+        has_reference=registration.keeps(runtime(), row),
+        record=registration.record_of(row),
+        has_administrators=registration.has_administrators(runtime(), row),
+        needs_administrator=registration.needs_administrator(runtime(), row),
+        people=len(row.administrators),
+        others=[each for each in lists.integration_names(scope()) if each[0] not in _out()],
+        left_behind=integration_changes.left_behind(row),
         rules_on=sum(rule.enabled for rule in row.rules),
         errors=faults,
     )

@@ -39,6 +39,12 @@ def one(table: type[Row], number: int) -> Row:
     return found
 
 
+def sent_version() -> int | None:
+    """Return which version of the row a form was drawn from; None where it does not say."""
+    said = request.form.get("version", "")
+    return int(said) if said.isdecimal() and len(said) < 10 else None
+
+
 def show(template: str, **values: Any) -> str:
     """Render a page."""
     return render_template(template, **values)

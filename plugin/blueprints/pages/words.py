@@ -32,7 +32,7 @@ CONNECTION: Mapping[str, State] = {
     "attention": ("Needs attention", "critical"),
 }
 INTEGRATION: Mapping[str, State] = {
-    "draft": ("Draft: no workspaces yet", "parked"),
+    "draft": ("Draft: not started", "parked"),
     "active": ("Active", "ok"),
 }
 TICKET: Mapping[str, State] = {
@@ -105,7 +105,9 @@ _GROUPS = {
     "customers": "connections",
     "deleting": "connections",
     "actions": "devices",
+    "administrators": "integrations",
     "integrating": "integrations",
+    "integration_changes": "integrations",
     "mapping": "integrations",
 }
 
@@ -138,6 +140,15 @@ def count(number: int, singular: str, plural: str = "") -> str:
     ('1 company', '2,000 devices')
     """
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def plural(noun: str) -> str:
+    """Return a vendor's word for several.
+
+    >>> plural("company"), plural("virtual server")
+    ('companies', 'virtual servers')
+    """
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
 
 
 def group_of(blueprint: str) -> str:

@@ -25,6 +25,7 @@ class Tigerpaw(Tickets, Billing, ExternalIds, Host):
     words = Words(
         product="Tigerpaw", company="account", ticket="service order", item="price book item"
     )
+    edited_in_integration = True
     fields = FIELDS
     guide = GUIDE
     notice = (

@@ -221,6 +221,7 @@ class KasperskyCloud(_Cloud):
     kind = "kaspersky_cloud"
     title = CLOUD_TITLE
     words = Words(product=CLOUD_TITLE, workspace="workspace", computer="device")
+    administered_hosts = frozenset({"connectwise_automate"})
     tenant_kind = "workspace"
 
 

@@ -28,6 +28,7 @@ _RULES: Mapping[str, tuple[str, str]] = {
 class CloudIntegrations(KeepsIntegrations, ManagesAdministrators):
     """What an adapter with a ``_session`` can do about integrations."""
 
+    account_field = "user"
     _session: CloudSession
 
     def integration(self, integration_id: str) -> KeptIntegration:

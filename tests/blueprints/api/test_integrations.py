@@ -83,6 +83,37 @@ def test_a_sync_is_asked_for_and_its_runs_told(rooms: Rooms) -> None:
     assert rooms.ask("POST", "integrations/1/sync").status_code == 202
 
 
+def test_a_workspace_choice_may_name_the_version_it_looked_at(rooms: Rooms) -> None:
+    late = {"workspaces": ["w2"], "version": rooms.get("integrations/1")["version"] - 1}
+    problem(rooms.ask("PUT", "integrations/1/workspaces", json=late), 409)
+
+
+def test_a_deleted_integration_is_gone_and_frees_its_workspaces(rooms: Rooms) -> None:
+    assert rooms.ask("DELETE", "integrations/1").status_code == 204
+    problem(rooms.ask("GET", "integrations/1"), 404)
+    problem(rooms.ask("DELETE", "integrations/1"), 404)
+    other = rooms.ask("POST", "integrations", json={"host_id": 1, "vendor_id": 2}).json
+    assert other is not None
+    path = f"integrations/{other['id']}/workspaces"
+    assert rooms.ask("PUT", path, json={"workspaces": ["w1"]}).status_code == 200
+
+
+def test_a_move_is_refused_at_its_field(rooms: Rooms) -> None:
+    for host in (1, 2, 99):
+        told = problem(rooms.ask("POST", "integrations/1/move", json={"host_id": host}), 422)
+        assert list(told["errors"]) == ["host_id"]
+
+
+def test_a_vendor_without_administrators_and_records_says_so(rooms: Rooms) -> None:
+    path = "integrations/1/administrators"
+    assert rooms.get(path)["total"] == 0
+    wish = {"administrators": [{"email": "a@msp.example"}]}
+    told = problem(rooms.ask("POST", path, json=wish), 422)
+    assert told["errors"] == {"administrators": ["Shield knows no integration administrators."]}
+    problem(rooms.ask("DELETE", f"{path}/a@msp.example"), 404)
+    problem(rooms.ask("POST", "integrations/1/register"), 422)
+
+
 # -- mappings ------------------------------------------------------------------------------------
 
 

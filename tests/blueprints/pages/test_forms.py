@@ -212,9 +212,18 @@ def test_an_integration_needs_both_sides(empty_office: Office) -> None:
     assert "Choose the vendor" in at_field(answer.text, "vendor")
 
 
-def test_an_integration_without_a_name_gets_the_vendors_wording(empty_office: Office) -> None:
+def test_an_integration_is_offered_the_vendors_wording_and_takes_no_blank(
+    empty_office: Office,
+) -> None:
     host, vendor = empty_office.house.connect(PSA), empty_office.house.connect("kaspersky_ksc")
-    form = {"host": str(host.id), "vendor": str(vendor.id), "name": ""}
+    usual = 'value="Integration with ConnectWise PSA"'
+    assert usual in empty_office.administrator.read("/integrations/new")
+    form = {"host": str(host.id), "vendor": str(vendor.id), "name": " "}
+    answer = empty_office.administrator.post("/integrations/new", form)
+    assert answer.status_code == 422
+    assert "Integration name must not be blank." in at_field(answer.text, "name")
+    assert usual in answer.text
+    form["name"] = "Integration with ConnectWise PSA"
     answer = empty_office.administrator.post("/integrations/new", form)
     assert answer.location == "/integrations/1/workspaces"
     assert "Integration with ConnectWise PSA" in empty_office.viewer.read("/integrations")

@@ -3,17 +3,17 @@
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, insert
 
 from bench.table import Row
 from plugin.app import create_app
 from plugin.runtime import Runtime
-from plugin.services import access, connections, mirror
+from plugin.services import access, connections, counting
 from plugin.services.access import Role
 from plugin.settings import load
 from plugin.store import database
@@ -30,17 +30,21 @@ STARTED = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 def run() -> list[Row]:
     """Fill two installations and open the same pages in both, in turns."""
     with tempfile.TemporaryDirectory() as folder:
-        small, large = (_installation(Path(folder) / str(size), size) for size in (SMALL, LARGE))
+        small, large = (
+            open_with(Path(folder) / str(size), lambda runtime, size=size: _fill(runtime, size))
+            for size in (SMALL, LARGE)
+        )
         return [_measure(path, small, large) for path in PAGES]
 
 
-def _installation(folder: Path, devices: int) -> FlaskClient:
+def open_with(folder: Path, fill: Callable[[Runtime], None]) -> FlaskClient:
+    """Return an administrator's client of a new installation in ``folder``, once it is filled."""
     folder.mkdir()
     app = create_app(load({"BRIDGEHEAD_DATA": str(folder)}))
     with app.app_context():
         database.upgrade(app)
         runtime: Runtime = app.extensions["bridgehead"]
-        _fill(runtime, devices)
+        fill(runtime)
         user, _ = access.create_user(runtime, "bench", "bench@msp.example", Role.ADMINISTRATOR)
         with writing():
             user.must_change = False
@@ -72,7 +76,7 @@ def _fill(runtime: Runtime, devices: int) -> None:
         session.execute(
             insert(DetectionRow), [_detection(vendor_id, number) for number in range(devices // 10)]
         )
-        mirror.recount(session, vendor_id, {str(number) for number in range(WORKSPACES)})
+        counting.recount(session, vendor_id, map(str, range(WORKSPACES)), now)
 
 
 def _device(vendor_id: int, number: int) -> dict[str, object]:
@@ -114,7 +118,7 @@ def _measure(path: str, small: FlaskClient, large: FlaskClient) -> Row:
             times[size].append(time.perf_counter() - started)
             assert status == 200, f"{path}: {status}"
     before, after = (statistics.median(times[size]) for size in (SMALL, LARGE))
-    queries = _queries(large.application, large, path)
+    queries = queries_of(large, path)
     ratio = after / before
     return Row(
         "PF11",
@@ -127,14 +131,15 @@ def _measure(path: str, small: FlaskClient, large: FlaskClient) -> Row:
     )
 
 
-def _queries(app: Flask, client: FlaskClient, path: str) -> int:
+def queries_of(client: FlaskClient, path: str) -> int:
+    """Count the database queries of one GET."""
     counted: list[str] = []
 
     def count(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
         if not statement.startswith(("PRAGMA", "BEGIN")):
             counted.append(statement)
 
-    with app.app_context():
+    with client.application.app_context():
         engine = db.engine
     event.listen(engine, "before_cursor_execute", count)
     client.get(path)

@@ -10,7 +10,7 @@ from plugin.domain.errors import ConflictError, RuleError
 from plugin.domain.integrations import integration_name
 from plugin.domain.tickets import TICKET_SEVERITIES, Trigger
 from plugin.runtime import Runtime
-from plugin.services import sync, ticket_decisions, watch
+from plugin.services import suggesting, sync, ticket_decisions, watch
 from plugin.services.journal import audit
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
@@ -141,6 +141,9 @@ def choose_workspaces(
             before=sorted(held),
             after=sorted(wanted),
         )
+        session.flush()
+        lane = suggesting.ask(runtime, session, integration)
+    runtime.wake(lane)
     scopes = watch.scopes_of(runtime, integration.vendor)
     watch.ask(runtime, integration.vendor, scopes)
     for scope in scopes:

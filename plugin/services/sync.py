@@ -8,12 +8,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from plugin.domain.contracts import OpensTickets, ReportsLicences, Vendor
+from plugin.domain.contracts import Host, ListsComputers, OpensTickets, ReportsLicences, Vendor
 from plugin.domain.errors import RuleError
 from plugin.domain.model import Device
 from plugin.domain.reconcile import Guard, SeenRows
 from plugin.runtime import Runtime
-from plugin.services import mapping, mirror, tickets, watch
+from plugin.services import counting, mapping, mirror, suggesting, tickets, watch
 from plugin.services.mirror import Counts
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
@@ -26,6 +26,7 @@ from plugin.store.work import RunState, SyncRun, TicketEntry
 
 RUN = "sync"
 WORKSPACES, DATA, COMPANIES, TICKETS = "workspaces", "data", "companies", "tickets"
+COMPUTERS = "computers"
 OVERLAP = timedelta(minutes=2)
 HISTORY = timedelta(days=7)
 
@@ -100,8 +101,9 @@ def ask_all(
 def _lists_of(runtime: Runtime, connection: Connection) -> tuple[str, ...]:
     if connection.side == Side.VENDOR:
         return (WORKSPACES,)
-    keeps_tickets = issubclass(runtime.adapter_class(connection.kind), OpensTickets)
-    return (COMPANIES, TICKETS) if keeps_tickets else (COMPANIES,)
+    kind = runtime.adapter_class(connection.kind)
+    offered = ((COMPANIES, Host), (TICKETS, OpensTickets), (COMPUTERS, ListsComputers))
+    return tuple(what for what, ability in offered if issubclass(kind, ability))
 
 
 def schedule(runtime: Runtime) -> int:
@@ -111,7 +113,9 @@ def schedule(runtime: Runtime) -> int:
         limits = runtime.settings.limits.sync
         every = limits.interval if connection.side == Side.VENDOR else limits.poll_host
         for what in _lists_of(runtime, connection):
-            asked += _ask_if_due(runtime, connection, what, "", every)
+            # Whose computer is whose changes slowly, and is a long list.
+            often = limits.reconcile if what == COMPUTERS else every
+            asked += _ask_if_due(runtime, connection, what, "", often)
         scopes = watch.scopes_of(runtime, connection)
         watch.ask(runtime, connection, scopes)
         for scope in scopes:
@@ -216,6 +220,7 @@ class _Walk:
         {
             WORKSPACES: self._workspaces,
             COMPANIES: self._companies,
+            COMPUTERS: self._computers,
             TICKETS: self._tickets,
             DATA: self._data,
         }[self.run.what]()
@@ -240,6 +245,9 @@ class _Walk:
             mirror.store_workspaces(
                 session, self.connection.id, found, self.runtime.now(), self.counts
             )
+            session.flush()
+            lanes = mapping.mark_broken(self.runtime, session, self.connection.id)
+        self._listed(lanes)
 
     def _companies(self) -> None:
         found = list(self._counted(self.runtime.host(self.connection).companies()))
@@ -248,7 +256,24 @@ class _Walk:
                 session, self.connection.id, found, self.runtime.now(), self.counts
             )
             session.flush()
-            mapping.mark_broken(self.runtime, session, self.connection.id)
+            lanes = mapping.mark_broken(self.runtime, session, self.connection.id)
+        self._listed(lanes)
+
+    def _computers(self) -> None:
+        host = self.runtime.host(self.connection)
+        if not isinstance(host, ListsComputers):
+            return
+        found = list(self._counted(host.computers()))
+        self.counts.seen = len(found)
+        with writing() as session:
+            suggesting.store_serials(session, self.connection.id, found)
+        suggesting.ask_for_all(self.runtime, self.connection.id)
+
+    def _listed(self, lanes: set[str]) -> None:
+        """See to what follows from a list of workspaces or companies that was stored."""
+        mapping.wake_all(self.runtime, lanes)
+        if self.counts.changed:
+            suggesting.ask_for_all(self.runtime, self.connection.id)
 
     def _tickets(self) -> None:
         host = self.runtime.host(self.connection)
@@ -275,6 +300,8 @@ class _Walk:
     def _data(self) -> None:
         vendor = self.runtime.vendor(self.connection)
         self._devices(vendor)
+        if self.counts.created:
+            suggesting.ask_for_all(self.runtime, self.connection.id, later=True)
         if isinstance(vendor, ReportsLicences) and self._licences_due():
             self._licences(vendor)
 
@@ -291,7 +318,8 @@ class _Walk:
         with writing() as session:
             if complete and start is None:
                 self._remove_unseen(session, seen)
-            mirror.recount(session, self.connection.id, self.counts.touched)
+            now = self.runtime.now()
+            counting.recount(session, self.connection.id, self.counts.touched, now)
             # A vendor without changes-since gives no cursor: then every pass is a full one.
             mark = page.next_cursor if page else None
             mirror.move_cursor(
@@ -300,7 +328,7 @@ class _Walk:
                 self.scope,
                 "devices",
                 mark,
-                self.runtime.now(),
+                now,
                 full=start is None and mark is not None,
             )
 

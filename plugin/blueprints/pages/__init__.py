@@ -9,6 +9,7 @@ from plugin.blueprints.pages import (
     connecting,
     connections,
     context,
+    coverage,
     customers,
     dashboard,
     deliveries,
@@ -16,13 +17,14 @@ from plugin.blueprints.pages import (
     environment,
     integrating,
     integrations,
-    mapping,
+    suggestions,
     tickets,
 )
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     dashboard.blueprint,
     devices.blueprint,
+    coverage.blueprint,
     actions.blueprint,
     tickets.blueprint,
     connections.blueprint,
@@ -30,7 +32,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     customers.blueprint,
     integrations.blueprint,
     integrating.blueprint,
-    mapping.blueprint,
+    suggestions.blueprint,
     deliveries.blueprint,
     activity.blueprint,
     environment.blueprint,

@@ -28,6 +28,7 @@ MENU: tuple[Entry, ...] = (
     Entry("Dashboard", "dashboard.home", "layout-dashboard"),
     Entry("Protection"),
     Entry("Devices", "devices.table", "device-desktop"),
+    Entry("Coverage", "coverage.table", "shield-exclamation"),
     Entry("Tickets", "tickets.table", "ticket", badge="tickets_failing"),
     Entry("Ticket log", "tickets.log", "list-check"),
     Entry("Config"),

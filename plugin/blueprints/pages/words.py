@@ -86,6 +86,7 @@ RUN_WHAT: Mapping[str, str] = {
     "workspaces": "Workspaces",
     "companies": "Companies",
     "tickets": "Tickets",
+    "computers": "Computers of the host",
 }
 EVENT_KIND: Mapping[str, str] = {
     "ticket": "Ticket",

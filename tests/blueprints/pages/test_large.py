@@ -19,7 +19,7 @@ from plugin.store.mirror import DeviceRow, WorkspaceRow
 from tests.blueprints.pages.office import Office, open_office
 
 PROTECTIONS = ("ok", "ok", "ok", "warning", "critical", "unknown")
-LISTS = ("/", "/devices", "/tickets", "/tickets/log", "/deliveries", "/runs", "/audit")
+LISTS = ("/", "/coverage", "/devices", "/tickets", "/tickets/log", "/deliveries", "/runs", "/audit")
 ORDINARY = (
     "/devices?page=3&sort=-name",
     "/devices?sort=contact",

@@ -12,18 +12,33 @@ from sqlalchemy import event, insert
 
 from bench.table import Row
 from plugin.app import create_app
-from plugin.runtime import Runtime
+from plugin.runtime import Runtime, utc_now
 from plugin.services import access, connections, counting
 from plugin.services.access import Role
 from plugin.settings import load
 from plugin.store import database
 from plugin.store.base import db, writing
-from plugin.store.mirror import DetectionRow, DeviceRow, WorkspaceRow
+from plugin.store.mirror import DetectionRow, DeviceRow, LicenceRow, WorkspaceRow
 
 SMALL, LARGE = 1_000, 100_000
 WORKSPACES = 100
 ROUNDS = 21
-PAGES = ("/", "/devices", "/devices?protection=critical", "/devices?sort=-name&page=3", "/tickets")
+PAGES = (
+    "/",
+    "/devices",
+    "/devices?protection=critical",
+    "/devices?sort=-name&page=3",
+    "/devices?bases=older",
+    "/devices?deployment=not_installed",
+    "/statistics",
+    "/statistics?workspace=7",
+    "/events",
+    "/events?severity=warning",
+    "/licensing",
+    "/licensing?use=exceeded&sort=-share",
+    "/coverage",
+    "/tickets",
+)
 STARTED = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 
 
@@ -76,6 +91,10 @@ def _fill(runtime: Runtime, devices: int) -> None:
         session.execute(
             insert(DetectionRow), [_detection(vendor_id, number) for number in range(devices // 10)]
         )
+        session.execute(
+            insert(LicenceRow),
+            [_licence(vendor_id, number) for number in range(max(devices // 50, 600))],
+        )
         counting.recount(session, vendor_id, map(str, range(WORKSPACES)), now)
 
 
@@ -91,6 +110,24 @@ def _device(vendor_id: int, number: int) -> dict[str, object]:
         "fingerprint": "f",
         "first_seen_at": STARTED,
         "last_contact_at": STARTED + timedelta(seconds=number),
+        "bases_at": utc_now() - timedelta(minutes=13 * number % 20_000) if number % 50 else None,
+        "deployment": ("not_installed", "not_running")[number % 2]
+        if number % 9 == 0
+        else "running",
+    }
+
+
+def _licence(vendor_id: int, number: int) -> dict[str, object]:
+    return {
+        "vendor_id": vendor_id,
+        "workspace_id": str(number % WORKSPACES),
+        "licence_id": f"k{number}",
+        "product": f"Product {number % 5}",
+        "kind": "commercial",
+        "state": "active",
+        "limit": 100,
+        "used": number * 7 % 110,
+        "seen_at": STARTED,
     }
 
 
@@ -102,7 +139,7 @@ def _detection(vendor_id: int, number: int) -> dict[str, object]:
         "device_id": f"d{number}",
         "device_name": f"PC{number}",
         "kind": "GNRL_EV_VIRUS_FOUND",
-        "severity": "critical",
+        "severity": "warning" if number % 3 else "critical",
         "title": "Malicious object detected",
         "occurred_at": STARTED + timedelta(seconds=number),
         "stored_at": STARTED,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
@@ -186,8 +186,21 @@ def _start(runtime: Runtime, run: SyncRun) -> None:
     with writing():
         run.state, run.started_at = RunState.RUNNING, run.started_at or runtime.now()
         run.problem = ""
+        run.expected = _expected(run)
         for name in ("seen", "created", "updated", "unchanged", "removed", "failed", "withheld"):
             setattr(run, name, 0)
+
+
+def _expected(run: SyncRun) -> int | None:
+    """Return how many devices a run will probably see: as many as there were before."""
+    if run.what != DATA:
+        return None
+    query = select(func.sum(WorkspaceRow.devices)).where(
+        WorkspaceRow.vendor_id == run.connection_id, WorkspaceRow.gone_at.is_(None)
+    )
+    if run.scope:
+        query = query.where(WorkspaceRow.workspace_id == run.scope)
+    return db.session.scalar(query) or None
 
 
 def close(

@@ -19,10 +19,12 @@ from plugin.blueprints.pages import (
     integrations,
     suggestions,
     tickets,
+    window,
 )
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     dashboard.blueprint,
+    window.blueprint,
     devices.blueprint,
     coverage.blueprint,
     actions.blueprint,

@@ -4,7 +4,14 @@ Nothing in here writes. A list is a :class:`Table`: ``page`` gives one page of i
 it for an export. Hosts' and vendors' objects are those of the environment that holds now.
 """
 
-from plugin.services.lists.devices import DeviceLine, detections, devices, licences
+from plugin.services.lists.devices import DeviceLine, detections, devices
+from plugin.services.lists.figures import Figures, Part, Syncing, figures, syncing, worst_clients
+from plugin.services.lists.licences import (
+    LicenceFigures,
+    LicenceLine,
+    licence_figures,
+    licences,
+)
 from plugin.services.lists.mapping import (
     Coverage,
     MappingLine,
@@ -78,15 +85,20 @@ __all__ = [
     "Coverage",
     "DeviceFacts",
     "DeviceLine",
+    "Figures",
     "IntegrationLine",
+    "LicenceFigures",
+    "LicenceLine",
     "Listing",
     "LogLine",
     "MappingLine",
     "Overview",
+    "Part",
     "Preview",
     "Scope",
     "Statistics",
     "SuggestionLine",
+    "Syncing",
     "Table",
     "TicketLine",
     "UncoveredLine",
@@ -108,11 +120,13 @@ __all__ = [
     "detections",
     "device_of",
     "devices",
+    "figures",
     "integration_names",
     "integration_of_hosts",
     "integrations",
     "job_of",
     "last_runs",
+    "licence_figures",
     "licences",
     "mapping_of",
     "mappings",
@@ -128,6 +142,7 @@ __all__ = [
     "sessions",
     "statistics",
     "suggestions",
+    "syncing",
     "ticket_log",
     "ticket_log_of",
     "ticket_preview",
@@ -139,4 +154,5 @@ __all__ = [
     "workspace_choices",
     "workspace_names",
     "workspaces",
+    "worst_clients",
 ]

@@ -6,7 +6,7 @@ They are sums of the counts on the workspace rows: as quick for 100,000 devices 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, case, func, select
 
 from plugin.domain.contracts import Vendor
 from plugin.domain.figures import DatabaseAge, Deployment, Fact
@@ -37,9 +37,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How many clients and devices there are, and how their devices stand."""
+    """How many clients and devices there are, and how their devices stand.
+
+    ``with_devices`` counts workspaces: the others mostly belong to vendors that nothing serves yet.
+    """
 
     workspaces: int
+    with_devices: int
     devices: int
     protection: tuple[Part, ...]
     deployment: tuple[Part, ...]
@@ -59,6 +63,7 @@ def figures(runtime: Runtime, scope: Scope, ask: Ask) -> Figures:
     rows = _by_vendor(scope, ask)
     return Figures(
         workspaces=sum(row.workspaces for row in rows),
+        with_devices=sum(row.with_devices for row in rows),
         devices=sum(row.devices for row in rows),
         protection=_parts(rows, _PROTECTION, {}),
         deployment=_parts(rows, _DEPLOYMENT, _silent(runtime, rows, Fact.DEPLOYMENT)),
@@ -70,7 +75,12 @@ def _by_vendor(scope: Scope, ask: Ask) -> Sequence[Row[tuple[int, ...]]]:
     names = ("devices", *_COLUMNS)
     sums = [func.sum(getattr(WorkspaceRow, name)).label(name) for name in names]
     query = (
-        select(Connection.kind, func.count(WorkspaceRow.id).label("workspaces"), *sums)
+        select(
+            Connection.kind,
+            func.count(WorkspaceRow.id).label("workspaces"),
+            func.count(case((WorkspaceRow.devices > 0, 1))).label("with_devices"),
+            *sums,
+        )
         .join(Connection, Connection.id == WorkspaceRow.vendor_id)
         .where(
             WorkspaceRow.gone_at.is_(None),

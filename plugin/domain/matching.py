@@ -15,13 +15,16 @@ from plugin.domain.names import bare_domain, exact_name, forms_agree, normal_nam
 
 LEAST_SCORE = 80
 MOST_SUGGESTIONS = 3
-EXACT, SAME_WORDS, SAME_DOMAIN, SAME_DEVICES, OTHER_NUMBER = 100, 97, 95, 90, 82
+EXACT, SAME_WORDS, SAME_DOMAIN, SAME_DEVICES, HELD, OTHER_NUMBER = 100, 97, 95, 90, 85, 82
 """Scores of what is known for sure; in between stands how much of the names is alike."""
 
 _MUCH = 0.5
 """The share of a workspace's devices that speaks for a company, or for another one."""
 _FAR_APART = 50
 _FEW_WORDS = 2
+_NEAREST = 10
+_COMMON = 150
+"""A word that more companies share tells too little to look at all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class _Evidence:
 
     exact: bool
     same_words: bool
+    held: bool
     forms_agree: bool
     same_numbers: bool
     same_domain: bool
@@ -95,6 +99,10 @@ class _Board:
         }
         self._by_name = _group(companies, lambda each: normal_name(each.name))
         self._by_domain = _group(companies, lambda each: bare_domain(each.domain))
+        self._by_word: dict[str, list[str]] = defaultdict(list)
+        for company_id, words in self._offered.items():
+            for word in words.split():
+                self._by_word[word].append(company_id)
         self._shares = known.shares
         everyone = [*workspaces, *known.beside]
         self._names_here = Counter(normal_name(each.name) for each in everyone)
@@ -125,10 +133,24 @@ class _Board:
             limit=MOST_SUGGESTIONS + refused,
         )
         found = [company_id for _, _, company_id in alike]
+        found += self._holding(workspace)
         found += self._by_name.get(normal_name(workspace.name), [])[: MOST_SUGGESTIONS + refused]
         found += self._by_domain.get(bare_domain(workspace.domain), [])[:MOST_SUGGESTIONS]
         found += [company_id for company_id, share in sharing.items() if share >= _MUCH]
         yield from (each for each in dict.fromkeys(found) if each in self._offered)
+
+    def _holding(self, workspace: Party) -> Iterator[str]:
+        """Yield companies whose name holds all words of the workspace's, or the other way."""
+        words = _sorted_words(workspace.name).split()
+        near = Counter(
+            company_id
+            for word in dict.fromkeys(words)
+            if len(self._by_word.get(word, ())) <= _COMMON
+            for company_id in self._by_word.get(word, ())
+        )
+        for company_id, _ in near.most_common(_NEAREST):
+            if _held(words, self._offered[company_id].split()):
+                yield company_id
 
     def _judge(self, workspace: Party, company: Party, sharing: Mapping[str, float]) -> Suggestion:
         evidence = _weigh(workspace, company, sharing)
@@ -155,6 +177,7 @@ def _weigh(workspace: Party, company: Party, sharing: Mapping[str, float]) -> _E
     return _Evidence(
         exact=bool(exact_name(names[0])) and exact_name(names[0]) == exact_name(names[1]),
         same_words=bool(words[0]) and words[0] == words[1],
+        held=_held(words[0].split(), words[1].split()),
         forms_agree=forms_agree(*names),
         same_numbers=numbers_of(names[0]) == numbers_of(names[1]),
         same_domain=bool(here) and here == there,
@@ -164,6 +187,12 @@ def _weigh(workspace: Party, company: Party, sharing: Mapping[str, float]) -> _E
         alike=fuzz.ratio(*words),
         shared=sharing.get(company.id, 0.0),
     )
+
+
+def _held(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Tell whether one name holds all words of the other, and these are enough to name somebody."""
+    shared = set(one) & set(other)
+    return len(shared) >= _FEW_WORDS and len(shared) == min(len(set(one)), len(set(other)))
 
 
 def _is_elsewhere(one: str, other: str) -> bool:
@@ -176,7 +205,7 @@ def _is_elsewhere(one: str, other: str) -> bool:
 def _score(evidence: _Evidence) -> int:
     if evidence.exact:
         return EXACT
-    by_name = min(int(evidence.alike), SAME_WORDS)
+    by_name = min(max(int(evidence.alike), HELD * evidence.held), SAME_WORDS)
     if not evidence.same_numbers:
         by_name = min(by_name, OTHER_NUMBER)
     by_domain = SAME_DOMAIN * evidence.same_domain
@@ -204,6 +233,8 @@ def _about_names(one: str, other: str, evidence: _Evidence) -> str:
     if evidence.same_words:
         inner = normal_name(one) == normal_name(other)
         return "the names differ in accents only" if inner else "the same words in another order"
+    if evidence.held:
+        return "one name holds the other"
     return f"the names are {evidence.alike:.0f} % alike"
 
 

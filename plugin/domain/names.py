@@ -15,7 +15,8 @@ _SPELLINGS = str.maketrans(
 _MARKS = dict.fromkeys(map(ord, "™®©"), " ")
 _AND = re.compile(r"&|(?<!\S)(?:\+|und|et)(?!\S)")
 _OTHER = re.compile(r"[^\w#%@+*$€£°]+|_+")
-_TWO_LETTERS = re.compile(r"(?<![^\W\d_])[^\W\d_](?![^\W\d_])")
+_TELLING = re.compile(r"\d+|(?<![^\W\d_])[^\W\d_](?![^\W\d_])")
+"""Numbers, and letters that stand alone."""
 _SAME_FORM = {
     "corporation": "corp",
     "incorporated": "inc",
@@ -86,8 +87,7 @@ def numbers_of(name: str) -> tuple[str, ...]:
     >>> numbers_of("Site B 12")
     ('b', '12')
     """
-    found = re.compile(rf"\d+|{_TWO_LETTERS.pattern}")
-    return tuple(found.findall(normal_name(name)))
+    return tuple(_TELLING.findall(normal_name(name)))
 
 
 def bare_domain(domain: str) -> str:
@@ -101,6 +101,7 @@ def bare_domain(domain: str) -> str:
     return "" if anybodys else bare
 
 
+@lru_cache(maxsize=50_000)
 def _without_form(name: str) -> str:
     return basename(name) or name
 

@@ -127,6 +127,14 @@ def test_reasons_name_the_words_that_differ() -> None:
     assert found.score == 82
 
 
+def test_a_name_that_holds_another_is_suggested_and_not_sure() -> None:
+    for one, other in (("Meridian Foods Partners", "Meridian Foods"), ("Al Bo Cy Du Ed", "Bo Du")):
+        for workspace, company in ((one, other), (other, one)):
+            found = match(Party("w", workspace), Party("c", company))
+            assert (found.reasons[0], found.sure) == ("one name holds the other", False)
+    assert suggest([Party("w", "Foods Meridian Export Trading")], [Party("c", "Foods")]) == []
+
+
 def test_a_refused_pair_is_not_suggested_again() -> None:
     pair = [Party("w", "Acme")], [Party("c", "Acme"), Party("d", "Acme Ltd")]
     assert len(suggest(*pair)) == 2

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from plugin.domain.errors import EdgeError, RuleError
+from plugin.domain.figures import Fact
 from plugin.domain.model import (
     ActionKind,
     ActionProgress,
@@ -183,6 +184,8 @@ class Vendor(Adapter):
     scope: ClassVar[Scope]
     conditions: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """What a person reads for the stable words in ``Device.conditions``, for rules and tickets."""
+    untold: ClassVar[frozenset[Fact]] = frozenset()
+    """What this vendor tells of no device, so that charts say so instead of counting it as bad."""
 
     @abstractmethod
     def workspaces(self) -> Iterator[Workspace]:

@@ -1,34 +1,30 @@
 """Which company a workspace probably is, with a score and the reasons a person can check.
 
 Names alone are weak evidence: "Smith Dental" and "Smith Rental" look alike and are strangers. So
-only what is equal after normalising, and unique on both sides, may be accepted without a look.
-The string distance is rapidfuzz's and the list of legal forms cleanco's: both are pure functions.
+only a name that is equal but for spelling, unique on both sides and contradicted by nothing else
+we know, may be accepted without a look. The string distance is rapidfuzz's, a pure function.
 """
 
-import re
-import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from cleanco import basename
 from rapidfuzz import fuzz, process
+
+from plugin.domain.names import bare_domain, exact_name, forms_agree, normal_name, numbers_of
 
 LEAST_SCORE = 80
 MOST_SUGGESTIONS = 3
+EXACT, SAME_WORDS, SAME_DOMAIN, SAME_DEVICES, HELD, OTHER_NUMBER = 100, 97, 95, 90, 85, 82
+"""Scores of what is known for sure; in between stands how much of the names is alike."""
 
-_SPELLINGS = str.maketrans(
-    {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø": "o", "æ": "ae", "ł": "l", "đ": "d"}
-)
-_AND = re.compile(r"(?:\s|^)(?:&|\+|and|und|et)(?:\s|$)")
-_OTHER = re.compile(r"[^a-z0-9]+")
-_SAME_FORM = {
-    "corporation": "corp",
-    "incorporated": "inc",
-    "limited": "ltd",
-    "company": "co",
-}
+_MUCH = 0.5
+"""The share of a workspace's devices that speaks for a company, or for another one."""
+_FAR_APART = 50
+_FEW_WORDS = 2
+_NEAREST = 10
+_COMMON = 150
+"""A word that more companies share tells too little to look at all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +35,6 @@ class Party:
     name: str
     domain: str = ""
     address: str = ""
-    serials: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,44 +48,42 @@ class Suggestion:
     sure: bool = False
 
 
-@lru_cache(maxsize=50_000)
-def normal_name(name: str) -> str:
-    """Return a name without letter case, accents, legal form, "and" and punctuation.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known besides the two lists.
 
-    >>> normal_name("Müller & Söhne GmbH"), normal_name("Mueller und Soehne")
-    ('mueller soehne', 'mueller soehne')
+    ``refused`` are pairs of workspace and company id that were turned down, ``taken`` companies
+    that are another workspace's, ``beside`` workspaces that nothing is asked about. The taken and
+    the others are not suggested, but a name that stands there too is not unique. ``shares`` says
+    by workspace which part of its devices (0 to 1) are computers of which company.
     """
-    return _plain(basename(name) or name)
+
+    refused: frozenset[tuple[str, str]] = frozenset()
+    taken: frozenset[str] = frozenset()
+    beside: Sequence[Party] = ()
+    shares: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
-@lru_cache(maxsize=50_000)
-def legal_form(name: str) -> str:
-    """Return the legal form that a name carries, or an empty text.
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What one workspace and one company have in common."""
 
-    >>> legal_form("Northwind Ltd."), legal_form("Northwind")
-    ('ltd', '')
-    """
-    whole, bare = _plain(name), normal_name(name)
-    form = whole.removeprefix(bare).strip() if whole.startswith(bare) else ""
-    return _SAME_FORM.get(form, form)
-
-
-def _plain(name: str) -> str:
-    text = name.casefold().translate(_SPELLINGS)
-    text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return " ".join(_OTHER.sub(" ", _AND.sub(" ", text)).split())
+    exact: bool
+    same_words: bool
+    held: bool
+    forms_agree: bool
+    same_numbers: bool
+    same_domain: bool
+    contradicted: bool
+    alike: float
+    shared: float
 
 
 def suggest(
-    workspaces: Sequence[Party],
-    companies: Sequence[Party],
-    refused: Iterable[tuple[str, str]] = (),
+    workspaces: Sequence[Party], companies: Sequence[Party], known: Known | None = None
 ) -> list[Suggestion]:
-    """Suggest up to three companies for each workspace, the best first.
-
-    ``refused`` are pairs of workspace and company id that a person has turned down before.
-    """
-    board = _Board(workspaces, companies, set(refused))
+    """Suggest up to three companies for each workspace, the best first."""
+    board = _Board(workspaces, companies, known or Known())
     return [found for workspace in workspaces for found in board.suggest(workspace)]
 
 
@@ -98,106 +91,185 @@ class _Board:
     """Both sides, prepared for looking up."""
 
     def __init__(
-        self,
-        workspaces: Sequence[Party],
-        companies: Sequence[Party],
-        refused: set[tuple[str, str]],
+        self, workspaces: Sequence[Party], companies: Sequence[Party], known: Known
     ) -> None:
-        self.refused = refused
-        self.companies = {each.id: each for each in companies}
-        self.sorted_names = {each.id: _sorted_words(each.name) for each in companies}
-        self.by_name = _group(companies, lambda each: normal_name(each.name))
-        self.by_domain = _group(companies, lambda each: each.domain.casefold())
-        self.by_serial: dict[str, set[str]] = defaultdict(set)
-        for company in companies:
-            for serial in company.serials:
-                self.by_serial[serial].add(company.id)
-        self.names_here = Counter(normal_name(each.name) for each in workspaces)
-        self.domains_here = Counter(each.domain.casefold() for each in workspaces)
+        self._companies = {each.id: each for each in companies}
+        self._offered = {
+            each.id: _sorted_words(each.name) for each in companies if each.id not in known.taken
+        }
+        self._by_name = _group(companies, lambda each: normal_name(each.name))
+        self._by_domain = _group(companies, lambda each: bare_domain(each.domain))
+        self._by_word: dict[str, list[str]] = defaultdict(list)
+        for company_id, words in self._offered.items():
+            for word in words.split():
+                self._by_word[word].append(company_id)
+        self._shares = known.shares
+        everyone = [*workspaces, *known.beside]
+        self._names_here = Counter(normal_name(each.name) for each in everyone)
+        self._refused: dict[str, set[str]] = defaultdict(set)
+        for workspace_id, company_id in known.refused:
+            self._refused[workspace_id].add(company_id)
 
     def suggest(self, workspace: Party) -> list[Suggestion]:
-        scores = self._scores(workspace)
+        sharing = self._shares.get(workspace.id, {})
+        refused = self._refused.get(workspace.id, set())
         found = [
-            self._judge(workspace, self.companies[company_id], score)
-            for company_id, score in scores.items()
-            if (workspace.id, company_id) not in self.refused
+            self._judge(workspace, self._companies[company_id], sharing)
+            for company_id in self._candidates(workspace, sharing, len(refused))
+            if company_id not in refused
         ]
         found.sort(key=lambda each: (not each.sure, -each.score, each.company_id))
         return found[:MOST_SUGGESTIONS]
 
-    def _scores(self, workspace: Party) -> dict[str, int]:
+    def _candidates(
+        self, workspace: Party, sharing: Mapping[str, float], refused: int
+    ) -> Iterator[str]:
+        """Yield each company that anything speaks for, once."""
         alike = process.extract(
             _sorted_words(workspace.name),
-            self.sorted_names,
+            self._offered,
             scorer=fuzz.ratio,
             score_cutoff=LEAST_SCORE,
-            limit=MOST_SUGGESTIONS + 5 * bool(self.refused),
+            limit=MOST_SUGGESTIONS + refused,
         )
-        scores = {company_id: int(score) for _, score, company_id in alike}
-        for company_id in self.by_domain.get(workspace.domain.casefold(), []):
-            scores[company_id] = max(scores.get(company_id, 0), 95)
-        for company_id, shared in self._sharing(workspace).items():
-            if shared >= 0.5:
-                scores[company_id] = max(scores.get(company_id, 0), 90)
-        return scores
+        found = [company_id for _, _, company_id in alike]
+        found += self._holding(workspace)
+        found += self._by_name.get(normal_name(workspace.name), [])[: MOST_SUGGESTIONS + refused]
+        found += self._by_domain.get(bare_domain(workspace.domain), [])[:MOST_SUGGESTIONS]
+        found += [company_id for company_id, share in sharing.items() if share >= _MUCH]
+        yield from (each for each in dict.fromkeys(found) if each in self._offered)
 
-    def _sharing(self, workspace: Party) -> Mapping[str, float]:
-        counts = Counter(
+    def _holding(self, workspace: Party) -> Iterator[str]:
+        """Yield companies whose name holds all words of the workspace's, or the other way."""
+        words = _sorted_words(workspace.name).split()
+        near = Counter(
             company_id
-            for serial in workspace.serials
-            for company_id in self.by_serial.get(serial, ())
+            for word in dict.fromkeys(words)
+            if len(self._by_word.get(word, ())) <= _COMMON
+            for company_id in self._by_word.get(word, ())
         )
-        return {each: count / len(workspace.serials) for each, count in counts.items()}
+        for company_id, _ in near.most_common(_NEAREST):
+            if _held(words, self._offered[company_id].split()):
+                yield company_id
 
-    def _judge(self, workspace: Party, company: Party, score: int) -> Suggestion:
-        same_name = normal_name(workspace.name) == normal_name(company.name)
-        forms = {legal_form(workspace.name), legal_form(company.name)} - {""}
-        same_domain = bool(workspace.domain) and (
-            workspace.domain.casefold() == company.domain.casefold()
+    def _judge(self, workspace: Party, company: Party, sharing: Mapping[str, float]) -> Suggestion:
+        evidence = _weigh(workspace, company, sharing)
+        reasons = tuple(_reasons(workspace, company, evidence))
+        sure = (
+            evidence.exact
+            and evidence.forms_agree
+            and not evidence.contradicted
+            and self._is_unique(workspace, company)
         )
-        shared = self._sharing(workspace).get(company.id, 0.0)
-        reasons = list(self._reasons(workspace, company, same_name, same_domain, shared))
-        if same_name and len(forms) > 1:
-            reasons.append("but the legal forms differ")
-        sure = self._is_sure(workspace, company, same_name and len(forms) < 2, same_domain)
-        return Suggestion(workspace.id, company.id, score, tuple(reasons), sure)
+        return Suggestion(workspace.id, company.id, _score(evidence), reasons, sure)
 
-    def _is_sure(
-        self, workspace: Party, company: Party, same_name: bool, same_domain: bool
-    ) -> bool:
-        name, domain = normal_name(workspace.name), workspace.domain.casefold()
-        by_name = (
-            same_name and self.names_here[name] == 1 and self.by_name.get(name) == [company.id]
-        )
-        by_domain = (
-            same_domain
-            and self.domains_here[domain] == 1
-            and self.by_domain.get(domain) == [company.id]
-        )
-        contradicted = bool(workspace.domain and company.domain) and not same_domain
-        return by_domain or (by_name and not contradicted)
+    def _is_unique(self, workspace: Party, company: Party) -> bool:
+        """Tell whether nobody else on either side has this name, however it is spelled."""
+        name = normal_name(workspace.name)
+        return self._names_here[name] == 1 and self._by_name.get(name) == [company.id]
 
-    def _reasons(
-        self, workspace: Party, company: Party, same_name: bool, same_domain: bool, shared: float
-    ) -> Iterable[str]:
-        if same_name:
-            yield "the names are equal but for spelling"
-        else:
-            alike = fuzz.ratio(_sorted_words(workspace.name), self.sorted_names[company.id])
-            yield f"the names are {alike:.0f} % alike"
-        if same_domain:
-            yield f"same domain {company.domain}"
-        if workspace.address and workspace.address.casefold() == company.address.casefold():
-            yield "same address"
-        if shared:
-            yield f"{shared:.0%} of the devices are computers of this company"
+
+def _weigh(workspace: Party, company: Party, sharing: Mapping[str, float]) -> _Evidence:
+    here, there = bare_domain(workspace.domain), bare_domain(company.domain)
+    names = workspace.name, company.name
+    words = [_sorted_words(each) for each in names]
+    elsewhere = any(share >= _MUCH for other, share in sharing.items() if other != company.id)
+    return _Evidence(
+        exact=bool(exact_name(names[0])) and exact_name(names[0]) == exact_name(names[1]),
+        same_words=bool(words[0]) and words[0] == words[1],
+        held=_held(words[0].split(), words[1].split()),
+        forms_agree=forms_agree(*names),
+        same_numbers=numbers_of(names[0]) == numbers_of(names[1]),
+        same_domain=bool(here) and here == there,
+        contradicted=bool(here and there and here != there)
+        or elsewhere
+        or _is_elsewhere(workspace.address, company.address),
+        alike=fuzz.ratio(*words),
+        shared=sharing.get(company.id, 0.0),
+    )
+
+
+def _held(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Tell whether one name holds all words of the other, and these are enough to name somebody."""
+    shared = set(one) & set(other)
+    return len(shared) >= _FEW_WORDS and len(shared) == min(len(set(one)), len(set(other)))
+
+
+def _is_elsewhere(one: str, other: str) -> bool:
+    """Tell whether two addresses have so little in common that they are two places."""
+    if not one.strip() or not other.strip():
+        return False
+    return fuzz.token_set_ratio(one.casefold(), other.casefold()) < _FAR_APART
+
+
+def _score(evidence: _Evidence) -> int:
+    if evidence.exact:
+        return EXACT
+    by_name = min(max(int(evidence.alike), HELD * evidence.held), SAME_WORDS)
+    if not evidence.same_numbers:
+        by_name = min(by_name, OTHER_NUMBER)
+    by_domain = SAME_DOMAIN * evidence.same_domain
+    return max(by_name, by_domain, SAME_DEVICES * (evidence.shared >= _MUCH))
+
+
+# -- reasons -------------------------------------------------------------------------------------
+
+
+def _reasons(workspace: Party, company: Party, evidence: _Evidence) -> Iterator[str]:
+    yield _about_names(workspace.name, company.name, evidence)
+    if evidence.same_domain:
+        yield f"same domain {company.domain}"
+    if workspace.address and workspace.address.casefold() == company.address.casefold():
+        yield "same address"
+    if evidence.shared:
+        yield f"{evidence.shared:.0%} of the devices are computers of this company"
+    yield from _doubts(workspace, company, evidence)
+
+
+def _about_names(one: str, other: str, evidence: _Evidence) -> str:
+    if evidence.exact:
+        same = one.casefold() == other.casefold()
+        return "the names are equal" if same else "the names are equal but for spelling"
+    if evidence.same_words:
+        inner = normal_name(one) == normal_name(other)
+        return "the names differ in accents only" if inner else "the same words in another order"
+    if evidence.held:
+        return "one name holds the other"
+    return f"the names are {evidence.alike:.0f} % alike"
+
+
+def _doubts(workspace: Party, company: Party, evidence: _Evidence) -> Iterator[str]:
+    if not evidence.exact:
+        yield from _other_words(workspace.name, company.name)
+    if evidence.same_words and not evidence.forms_agree:
+        yield "but the legal forms differ"
+    here, there = bare_domain(workspace.domain), bare_domain(company.domain)
+    if here and there and here != there:
+        yield f"but the domains differ: {here} and {there}"
+    if _is_elsewhere(workspace.address, company.address):
+        yield "but the addresses differ"
+
+
+def _other_words(one: str, other: str) -> Iterator[str]:
+    """Yield the words that only one of two names has, when they are few enough to read."""
+    mine, theirs = (normal_name(each).split() for each in (one, other))
+    here = [each for each in mine if each not in theirs][: _FEW_WORDS + 1]
+    there = [each for each in theirs if each not in mine][: _FEW_WORDS + 1]
+    if not (here or there) or max(len(here), len(there)) > _FEW_WORDS:
+        return
+    if here and there:
+        yield f"but “{' '.join(here)}” is not “{' '.join(there)}”"
+    else:
+        yield f"but only one of them says “{' '.join(here or there)}”"
+
+
+# -- looking up ----------------------------------------------------------------------------------
 
 
 def _group(parties: Sequence[Party], key: Callable[[Party], str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for each in parties:
-        word = key(each)
-        if word:
+        if word := key(each):
             found[word].append(each.id)
     return found
 

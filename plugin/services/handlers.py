@@ -11,12 +11,14 @@ from plugin.runtime import Runtime
 from plugin.services import (
     actions,
     connections,
+    counting,
     follow,
     inbox,
     outcomes,
     receiver,
     registering,
     registration,
+    suggesting,
     sync,
     ticket_decisions,
     tickets,
@@ -36,6 +38,7 @@ def _delivery(runtime: Runtime, claim: Claim) -> datetime | None:
 HANDLERS: Mapping[str, Handler] = MappingProxyType(
     {
         actions.RUN: actions.work,
+        suggesting.WORK_OUT: suggesting.work,
         sync.RUN: sync.work,
         watch.LOOK: watch.look,
         ticket_decisions.SEND: tickets.send,
@@ -78,5 +81,9 @@ def _prune(runtime: Runtime) -> None:
 
 
 PERIODIC: Mapping[str, Periodic] = MappingProxyType(
-    {"schedule": Periodic(10, sync.schedule), "prune": Periodic(3600, _prune)}
+    {
+        "schedule": Periodic(10, sync.schedule),
+        "recount": Periodic(600, counting.recount_ages),
+        "prune": Periodic(3600, _prune),
+    }
 )

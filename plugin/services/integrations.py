@@ -11,7 +11,7 @@ from plugin.domain.errors import ConflictError, RuleError
 from plugin.domain.integrations import integration_name, is_complete
 from plugin.domain.tickets import TICKET_SEVERITIES, Trigger
 from plugin.runtime import Runtime
-from plugin.services import registration, sync, ticket_decisions, watch
+from plugin.services import registration, suggesting, sync, ticket_decisions, watch
 from plugin.services.journal import audit
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
@@ -189,7 +189,10 @@ def choose_workspaces(
             after=sorted(wanted),
         )
         registration.wish(runtime, session, integration)
-    runtime.wake(registration.lane_of(integration))
+        session.flush()
+        suggestions = suggesting.ask(runtime, session, integration)
+    for lane in (registration.lane_of(integration), suggestions):
+        runtime.wake(lane)
     start(runtime, actor, integration, wanted if starts else wanted - held)
     stop(runtime, integration.vendor, held - wanted)
 

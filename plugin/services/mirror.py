@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from plugin.domain.figures import deployment_of
 from plugin.domain.model import Company, Detection, Device, Licence, Workspace
 from plugin.domain.reconcile import Guard, SeenRows, fingerprint
 from plugin.store.base import Base, db
@@ -139,6 +140,7 @@ def _device_values(device: Device) -> dict[str, Any]:
         "product_version": clean(device.product_version, 80),
         "isolated": device.isolated,
         "bases_at": device.bases_at,
+        "deployment": deployment_of(device).value,
         "last_contact_at": device.seen_at,
         "fingerprint": fingerprint(device),
     }
@@ -221,33 +223,6 @@ def _mark_gone(session: Session, numbers: list[int], now: datetime) -> None:
     for start in range(0, len(numbers), CHUNK):
         chosen = DeviceRow.id.in_(_padded(numbers[start : start + CHUNK]))
         session.execute(update(DeviceRow).where(chosen).values(gone_at=now))
-
-
-def recount(session: Session, vendor_id: int, workspace_ids: set[str]) -> None:
-    """Bring the device counts on the workspace rows up to date."""
-    for workspace_id in workspace_ids:
-        found: dict[str, int] = dict(
-            session.execute(
-                select(DeviceRow.protection, func.count())
-                .where(
-                    DeviceRow.vendor_id == vendor_id,
-                    DeviceRow.workspace_id == workspace_id,
-                    DeviceRow.gone_at.is_(None),
-                )
-                .group_by(DeviceRow.protection)
-            ).all()
-        )
-        session.execute(
-            update(WorkspaceRow)
-            .where(WorkspaceRow.vendor_id == vendor_id, WorkspaceRow.workspace_id == workspace_id)
-            .values(
-                devices=sum(found.values()),
-                devices_ok=found.get("ok", 0),
-                devices_warning=found.get("warning", 0),
-                devices_critical=found.get("critical", 0),
-                devices_unknown=found.get("unknown", 0),
-            )
-        )
 
 
 # -- detections --------------------------------------------------------------------------------

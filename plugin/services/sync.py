@@ -5,16 +5,23 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from plugin.domain.contracts import ListsGroups, OpensTickets, ReportsLicences, Vendor
+from plugin.domain.contracts import (
+    Host,
+    ListsComputers,
+    ListsGroups,
+    OpensTickets,
+    ReportsLicences,
+    Vendor,
+)
 from plugin.domain.errors import RuleError
 from plugin.domain.model import Device
 from plugin.domain.reconcile import Guard, SeenRows
 from plugin.runtime import Runtime
-from plugin.services import groups, mapping, mirror, tickets, watch
+from plugin.services import counting, groups, mapping, mirror, suggesting, tickets, watch
 from plugin.services.groups import GROUPS
 from plugin.services.mirror import Counts
 from plugin.store.base import db, writing
@@ -28,6 +35,7 @@ from plugin.store.work import RunState, SyncRun, TicketEntry
 
 RUN = "sync"
 WORKSPACES, DATA, COMPANIES, TICKETS = "workspaces", "data", "companies", "tickets"
+COMPUTERS = "computers"
 OVERLAP = timedelta(minutes=2)
 HISTORY = timedelta(days=7)
 
@@ -103,8 +111,19 @@ def _lists_of(runtime: Runtime, connection: Connection) -> tuple[str, ...]:
     if connection.side == Side.VENDOR:
         has_groups = groups.has_groups(runtime, connection)
         return (WORKSPACES, GROUPS) if has_groups else (WORKSPACES,)
-    keeps_tickets = issubclass(runtime.adapter_class(connection.kind), OpensTickets)
-    return (COMPANIES, TICKETS) if keeps_tickets else (COMPANIES,)
+    kind = runtime.adapter_class(connection.kind)
+    offered = ((COMPANIES, Host), (TICKETS, OpensTickets), (COMPUTERS, ListsComputers))
+    return tuple(what for what, ability in offered if issubclass(kind, ability))
+
+
+def _pause(runtime: Runtime, connection: Connection, what: str) -> float:
+    """Return after how many seconds a list is read again."""
+    limits = runtime.settings.limits.sync
+    if what == GROUPS and groups.is_early(runtime, connection):
+        return groups.AGAIN_SECONDS
+    if what == COMPUTERS:  # whose computer is whose changes slowly, and is a long list
+        return limits.reconcile
+    return limits.interval if connection.side == Side.VENDOR else limits.poll_host
 
 
 def schedule(runtime: Runtime) -> int:
@@ -112,11 +131,8 @@ def schedule(runtime: Runtime) -> int:
     asked = 0
     for connection in _living_connections(runtime):
         limits = runtime.settings.limits.sync
-        every = limits.interval if connection.side == Side.VENDOR else limits.poll_host
         for what in _lists_of(runtime, connection):
-            early = what == GROUPS and groups.is_early(runtime, connection)
-            pause = groups.AGAIN_SECONDS if early else every
-            asked += _ask_if_due(runtime, connection, what, "", pause)
+            asked += _ask_if_due(runtime, connection, what, "", _pause(runtime, connection, what))
         scopes = watch.scopes_of(runtime, connection)
         watch.ask(runtime, connection, scopes)
         for scope in scopes:
@@ -187,8 +203,21 @@ def _start(runtime: Runtime, run: SyncRun) -> None:
     with writing():
         run.state, run.started_at = RunState.RUNNING, run.started_at or runtime.now()
         run.problem = ""
+        run.expected = _expected(run)
         for name in ("seen", "created", "updated", "unchanged", "removed", "failed", "withheld"):
             setattr(run, name, 0)
+
+
+def _expected(run: SyncRun) -> int | None:
+    """Return how many devices a run will probably see: as many as there were before."""
+    if run.what != DATA:
+        return None
+    query = select(func.sum(WorkspaceRow.devices)).where(
+        WorkspaceRow.vendor_id == run.connection_id, WorkspaceRow.gone_at.is_(None)
+    )
+    if run.scope:
+        query = query.where(WorkspaceRow.workspace_id == run.scope)
+    return db.session.scalar(query) or None
 
 
 def close(
@@ -222,6 +251,7 @@ class _Walk:
             WORKSPACES: self._workspaces,
             GROUPS: self._groups,
             COMPANIES: self._companies,
+            COMPUTERS: self._computers,
             TICKETS: self._tickets,
             DATA: self._data,
         }[self.run.what]()
@@ -246,6 +276,9 @@ class _Walk:
             mirror.store_workspaces(
                 session, self.connection.id, found, self.runtime.now(), self.counts
             )
+            session.flush()
+            lanes = mapping.mark_broken(self.runtime, session, self.connection.id)
+        self._listed(lanes)
 
     def _groups(self) -> None:
         vendor, number = self.runtime.vendor(self.connection), self.connection.id
@@ -270,7 +303,24 @@ class _Walk:
                 session, self.connection.id, found, self.runtime.now(), self.counts
             )
             session.flush()
-            mapping.mark_broken(self.runtime, session, self.connection.id)
+            lanes = mapping.mark_broken(self.runtime, session, self.connection.id)
+        self._listed(lanes)
+
+    def _computers(self) -> None:
+        host = self.runtime.host(self.connection)
+        if not isinstance(host, ListsComputers):
+            return
+        found = list(self._counted(host.computers()))
+        self.counts.seen = len(found)
+        with writing() as session:
+            suggesting.store_serials(session, self.connection.id, found)
+        suggesting.ask_for_all(self.runtime, self.connection.id)
+
+    def _listed(self, lanes: set[str]) -> None:
+        """See to what follows from a list of workspaces or companies that was stored."""
+        mapping.wake_all(self.runtime, lanes)
+        if self.counts.changed:
+            suggesting.ask_for_all(self.runtime, self.connection.id)
 
     def _tickets(self) -> None:
         host = self.runtime.host(self.connection)
@@ -297,6 +347,8 @@ class _Walk:
     def _data(self) -> None:
         vendor = self.runtime.vendor(self.connection)
         self._devices(vendor)
+        if self.counts.created:
+            suggesting.ask_for_all(self.runtime, self.connection.id, later=True)
         if isinstance(vendor, ReportsLicences) and self._licences_due():
             self._licences(vendor)
 
@@ -313,7 +365,8 @@ class _Walk:
         with writing() as session:
             if complete and start is None:
                 self._remove_unseen(session, seen)
-            mirror.recount(session, self.connection.id, self.counts.touched)
+            now = self.runtime.now()
+            counting.recount(session, self.connection.id, self.counts.touched, now)
             # A vendor without changes-since gives no cursor: then every pass is a full one.
             mark = page.next_cursor if page else None
             mirror.move_cursor(
@@ -322,7 +375,7 @@ class _Walk:
                 self.scope,
                 "devices",
                 mark,
-                self.runtime.now(),
+                now,
                 full=start is None and mark is not None,
             )
 

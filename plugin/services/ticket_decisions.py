@@ -4,6 +4,7 @@ What is decided is written down with its reason; sending is a job of its own (``
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
@@ -38,6 +39,7 @@ from plugin.store.integrations import (
     TicketRule,
     WorkspaceLink,
 )
+from plugin.store.mapping import MappingChoice
 from plugin.store.mirror import CompanyRow, DetectionRow, WorkspaceRow
 from plugin.store.queue import enqueue
 from plugin.store.work import TicketEntry, TicketState
@@ -133,8 +135,11 @@ class _Desk:
         self._workspace_id = workspace_id
         self._rows = {row.id: row for row in integration.rules}
         self._rules = [rule_of(row) for row in integration.rules]
-        self._company_id = _company_of(session, integration, workspace_id)
+        self._company_id = company_of(session, integration, workspace_id)
         self._workspace = _workspace_name(session, vendor.id, workspace_id)
+        self._caught = ""
+        if not self._company_id and (catch_all := catch_all_of(session, integration)):
+            self._company_id, self._caught = catch_all.company_id, catch_all.name
 
     def take(self, detection: Detection) -> bool:
         """Decide, write the decision down; True when there is something to send."""
@@ -148,8 +153,15 @@ class _Desk:
         decision = decide(detection, self._rules, self._circumstances(), _known(entry))
         entry = self._act(decision, detection, key, entry)
         if decision.rule is not None or entry is not None:
-            self._log(decision, detection, entry)
+            self._log(self._told(decision), detection, entry)
         return decision.verdict is not Verdict.SUPPRESS
+
+    def _told(self, decision: Decision) -> Decision:
+        """Say in the reason that the ticket goes to the catch-all company."""
+        if not self._caught or decision.verdict is not Verdict.MAKE:
+            return decision
+        why = f"{self._workspace} has no company, so it goes to {self._caught}"
+        return replace(decision, reason=f"{decision.reason}; {why}")
 
     def _circumstances(self) -> Circumstances:
         return Circumstances(
@@ -275,7 +287,8 @@ def _known(entry: TicketEntry | None) -> Known | None:
     )
 
 
-def _company_of(session: Session, integration: Integration, workspace_id: str) -> str:
+def company_of(session: Session, integration: Integration, workspace_id: str) -> str:
+    """Return the host's id of the company a workspace is mapped to, or an empty text."""
     mapping = session.scalar(
         select(CompanyMapping).where(
             CompanyMapping.vendor_id == integration.vendor_id,
@@ -285,6 +298,24 @@ def _company_of(session: Session, integration: Integration, workspace_id: str) -
         )
     )
     return mapping.company_id if mapping else ""
+
+
+def catch_all_of(session: Session, integration: Integration) -> CompanyRow | None:
+    """Return the company that takes tickets of workspaces without one, if it can take them."""
+    return session.scalar(
+        select(CompanyRow)
+        .join(
+            MappingChoice,
+            (MappingChoice.catch_all_id == CompanyRow.company_id)
+            & (MappingChoice.catch_all_id != ""),
+        )
+        .where(
+            MappingChoice.integration_id == integration.id,
+            CompanyRow.host_id == integration.host_id,
+            CompanyRow.gone_at.is_(None),
+            CompanyRow.active.is_(True),
+        )
+    )
 
 
 def _workspace_name(session: Session, vendor_id: int, workspace_id: str) -> str:

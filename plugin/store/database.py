@@ -14,7 +14,17 @@ from flask_migrate import Migrate
 from sqlalchemy import Connection, Engine, inspect, make_url, text
 
 from plugin.domain.errors import PluginError
-from plugin.store import actions, groups, integrations, journal, mirror, people, registration, work
+from plugin.store import (
+    actions,
+    groups,
+    integrations,
+    journal,
+    mapping,
+    mirror,
+    people,
+    registration,
+    work,
+)
 from plugin.store.base import db, prepare, write_lock
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -23,6 +33,7 @@ TABLES = (
     groups,
     integrations,
     journal,
+    mapping,
     mirror,
     people,
     registration,

@@ -16,7 +16,11 @@ _BIG = BigInteger().with_variant(Integer, "sqlite")
 
 
 class WorkspaceRow(Base):
-    """A workspace as last seen, with the counts of its devices."""
+    """A workspace as last seen, with the counts of its devices.
+
+    The counts by age of databases (``bases_…``) are of the moment they were counted: by a sync run
+    that changed something, and for all workspaces again and again.
+    """
 
     __tablename__ = "workspace"
     __table_args__ = (UniqueConstraint("vendor_id", "workspace_id"),)
@@ -32,6 +36,16 @@ class WorkspaceRow(Base):
     devices_warning: Mapped[int] = mapped_column(default=0)
     devices_critical: Mapped[int] = mapped_column(default=0)
     devices_unknown: Mapped[int] = mapped_column(default=0)
+    deployed_running: Mapped[int] = mapped_column(default=0)
+    deployed_not_running: Mapped[int] = mapped_column(default=0)
+    deployed_not_installed: Mapped[int] = mapped_column(default=0)
+    deployed_untold: Mapped[int] = mapped_column(default=0)
+    bases_current: Mapped[int] = mapped_column(default=0)
+    bases_day: Mapped[int] = mapped_column(default=0)
+    bases_three_days: Mapped[int] = mapped_column(default=0)
+    bases_week: Mapped[int] = mapped_column(default=0)
+    bases_older: Mapped[int] = mapped_column(default=0)
+    bases_untold: Mapped[int] = mapped_column(default=0)
     first_seen_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     gone_at: Mapped[datetime | None]
@@ -48,6 +62,8 @@ class DeviceRow(Base):
         Index("ix_device_contact", "gone_at", "last_contact_at", "id"),
         Index("ix_device_workspace", "vendor_id", "workspace_id", "gone_at", "name", "id"),
         Index("ix_device_serial", "serial"),
+        Index("ix_device_bases", "gone_at", "bases_at", "id"),
+        Index("ix_device_deployment", "gone_at", "deployment", "name", "id"),
     )
 
     id: Mapped[int] = mapped_column(_BIG, primary_key=True)
@@ -69,6 +85,7 @@ class DeviceRow(Base):
     product_version: Mapped[str] = mapped_column(String(80), default="")
     isolated: Mapped[bool | None]
     bases_at: Mapped[datetime | None]
+    deployment: Mapped[str] = mapped_column(String(16), default="untold")
     last_contact_at: Mapped[datetime | None]
     fingerprint: Mapped[str] = mapped_column(String(32))
     first_seen_at: Mapped[datetime]
@@ -83,6 +100,7 @@ class DetectionRow(Base):
     __table_args__ = (
         UniqueConstraint("vendor_id", "detection_id"),
         Index("ix_detection_time", "occurred_at", "id"),
+        Index("ix_detection_severity", "severity", "occurred_at", "id"),
         Index("ix_detection_workspace", "vendor_id", "workspace_id", "occurred_at"),
         Index("ix_detection_device", "vendor_id", "device_id", "kind", "occurred_at"),
     )
@@ -109,7 +127,10 @@ class LicenceRow(Base):
     """A key or subscription as last seen."""
 
     __tablename__ = "licence"
-    __table_args__ = (UniqueConstraint("vendor_id", "workspace_id", "licence_id"),)
+    __table_args__ = (
+        UniqueConstraint("vendor_id", "workspace_id", "licence_id"),
+        Index("ix_licence_list", "gone_at", "product", "id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     vendor_id: Mapped[int] = mapped_column(ForeignKey("connection.id"))

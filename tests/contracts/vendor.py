@@ -25,6 +25,7 @@ from plugin.domain.contracts import (
 from plugin.domain.errors import (
     MissingError,
 )
+from plugin.domain.figures import Deployment, Fact, deployment_of
 from plugin.domain.model import (
     Workspace,
 )
@@ -77,6 +78,15 @@ class VendorPromises(VendorSuite, AdapterPromises):
         assert len({(device.workspace_id, device.id) for device in devices}) == len(devices)
         assert {device.workspace_id for device in devices} <= known
         assert all(device.name for device in devices)
+
+    def test_what_it_says_it_never_tells_it_never_tells(self, vendor: Vendor) -> None:
+        devices = all_devices(vendor)
+        if Fact.DATABASES in vendor.untold:
+            assert all(device.bases_at is None for device in devices)
+        else:
+            assert any(device.bases_at for device in devices)
+        if Fact.DEPLOYMENT not in vendor.untold:
+            assert any(deployment_of(each) is not Deployment.UNTOLD for each in devices)
 
     def test_a_full_listing_of_devices_says_that_it_is_complete(self, vendor: Vendor) -> None:
         for scope in scopes(vendor):

@@ -2,12 +2,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from plugin.services import connections, integrations, mapping, tickets
 from plugin.store.base import db, writing
 from plugin.store.integrations import CompanyMapping, Integration
 from plugin.store.journal import TicketLog
+from plugin.store.mirror import CompanyRow
 from plugin.store.work import TicketEntry, TicketState
 from tests.house import HOST, House, open_house
 
@@ -221,3 +222,21 @@ def test_a_refused_host_parks_the_ticket_and_saving_the_connection_wakes_it(
     db.session.refresh(entry)
     assert entry.state == TicketState.OPEN
     assert len(house.host_tickets(entry.key)) == 1
+
+
+def test_work_of_a_workspace_without_a_company_goes_to_the_catch_all(
+    house: House, integration: Integration
+) -> None:
+    catch_all, *_ = db.session.scalars(select(CompanyRow.company_id).order_by(CompanyRow.id))
+    with writing() as session:
+        session.execute(delete(CompanyMapping))
+    told = house.happen("detection")
+    house.sync(integration.vendor)
+    assert house.entries() == []
+    mapping.choose(house.runtime, "anna", integration, several=False, catch_all_id=catch_all)
+    house.work_all()
+    (entry,) = house.entries()
+    assert (entry.company_id, entry.device_id) == (catch_all, told["device"])
+    assert len(house.host_tickets(entry.key)) == 1
+    reasons = db.session.scalars(select(TicketLog.reason).where(TicketLog.decision == "made"))
+    assert "has no company, so it goes to" in reasons.one()

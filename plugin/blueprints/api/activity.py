@@ -27,7 +27,14 @@ runs = Door("runs", "Passes over what a remote holds, with counts and causes of 
 
 _SECRET = re.compile(r"token|secret|password|cookie|authoriz|api-?key", re.IGNORECASE)
 _MASK = "••••••••"
-_RUNS = (sync.WORKSPACES, groups.GROUPS, sync.DATA, sync.COMPANIES, sync.TICKETS)
+_RUNS = (
+    sync.WORKSPACES,
+    groups.GROUPS,
+    sync.DATA,
+    sync.COMPANIES,
+    sync.TICKETS,
+    sync.COMPUTERS,
+)
 
 
 class DeliverySchema(Answer):

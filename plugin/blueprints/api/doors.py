@@ -73,6 +73,16 @@ class Door:
         decorate: Any = self.blueprint.arguments(schema, required=required)
         return decorate  # type: ignore[no-any-return]
 
+    def asks(
+        self, schema: type[Schema]
+    ) -> Callable[
+        [Callable[Concatenate[Myself, dict[str, Any], Given], Result]],
+        Callable[Concatenate[Myself, Given], Result],
+    ]:
+        """Hand the view the checked query as its first argument."""
+        decorate: Any = self.blueprint.arguments(schema, location="query")
+        return decorate  # type: ignore[no-any-return]
+
     def answers(
         self, schema: type[Schema] | None = None, status: int = 200, says: str | None = None
     ) -> Callable[[Method[Given, Result]], Method[Given, Result]]:

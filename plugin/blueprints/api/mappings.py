@@ -44,7 +44,7 @@ class MappingSchema(Answer):
         lambda line: line.mapping.company_id if line.mapping else None, allow_none=True
     )
     state = one_of(("mapped", "broken", "ignored", "unmapped"))
-    reason = ToldText(lambda line: line.mapping.reason if line.mapping else "")
+    reason = fields.String(metadata={"description": "Why the mapping is broken"})
     made_by = ToldText(lambda line: line.mapping.made_by if line.mapping else "")
     made_at = Moment(attribute="mapping.made_at", allow_none=True, dump_default=None)
 
@@ -74,7 +74,7 @@ class Mappings(MethodView):
         sorts=("name", "devices"),
         filters={
             "integration": QueryWhole(required=True),
-            "state": one_of(("mapped", "unmapped", "broken")),
+            "state": one_of(("mapped", "unmapped", "suggested", "broken")),
         },
     )
     def get(self, ask: Ask) -> Listing[MappingLine]:

@@ -7,13 +7,15 @@ from flask.views import MethodView
 from marshmallow import fields
 
 from plugin.blueprints.api.doors import Door, page_of
-from plugin.blueprints.api.values import Answer, Moment, QueryWhole, Text, one_of
+from plugin.blueprints.api.values import Answer, Moment, QueryWhole, Text, Wish, one_of
 from plugin.blueprints.guard import allow, runtime
+from plugin.domain.figures import DatabaseAge, Deployment
 from plugin.domain.model import DeviceClass, LicenceKind, LicenceState, Protection, Severity
 from plugin.services import lists
 from plugin.services.access import Role
-from plugin.services.lists import Ask, DeviceLine, Listing
-from plugin.services.lists.devices import DetectionLine, LicenceLine
+from plugin.services.lists import Ask, DeviceLine, LicenceLine, Listing
+from plugin.services.lists.devices import DetectionLine
+from plugin.services.lists.licences import EXCEEDED, NEARLY_USED_UP
 from plugin.store.mirror import CompanyRow, WorkspaceRow
 
 workspaces = Door("workspaces", "The vendors' units for one client each.")
@@ -90,6 +92,7 @@ class DeviceSchema(Answer):
     product = fields.String()
     product_version = fields.String()
     isolated = fields.Boolean(allow_none=True)
+    deployment = one_of(Deployment)
     bases_at = Moment(allow_none=True)
     last_contact_at = Moment(allow_none=True)
     first_seen_at = Moment()
@@ -127,9 +130,37 @@ class LicenceSchema(Answer):
     state = one_of(LicenceState)
     limit = fields.Integer(allow_none=True)
     used = fields.Integer(allow_none=True)
+    share = fields.Integer(allow_none=True, metadata={"description": "Percent that is used"})
+    use = one_of(("", EXCEEDED, NEARLY_USED_UP))
     per_user = fields.Boolean()
     expires_at = Moment(allow_none=True)
     seen_at = Moment()
+
+
+class PartSchema(Answer):
+    """One part of a chart."""
+
+    word = one_of([*Deployment, *DatabaseAge])
+    number = fields.Integer(metadata={"description": "How many devices"})
+    vendor = fields.String(
+        metadata={"description": "The vendor that tells this of no device; else empty"}
+    )
+
+
+class LicenceFiguresSchema(Answer):
+    """How many licences there are, and how many want a look."""
+
+    licences = fields.Integer()
+    exceeded = fields.Integer()
+    nearly_used_up = fields.Integer()
+    expired = fields.Integer()
+
+
+class StatisticsQuerySchema(Wish):
+    """Over which clients is counted; what waits is always counted over everything."""
+
+    workspace = QueryWhole(metadata={"description": "Our number of a workspace"})
+    client = Text(most=200, metadata={"description": "Part of a workspace's name"})
 
 
 class StatisticsSchema(Answer):
@@ -141,6 +172,9 @@ class StatisticsSchema(Answer):
     devices_warning = fields.Integer()
     devices_critical = fields.Integer()
     devices_unknown = fields.Integer()
+    deployment = fields.List(fields.Nested(PartSchema))
+    databases = fields.List(fields.Nested(PartSchema))
+    licences = fields.Nested(LicenceFiguresSchema)
     connections_needing_attention = fields.Integer()
     deliveries_waiting = fields.Integer()
     deliveries_dead = fields.Integer()
@@ -186,8 +220,14 @@ class Devices(MethodView):
     @allow(Role.VIEWER)
     @devices.lists(
         DeviceSchema,
-        sorts=("name", "protection", "contact"),
-        filters={"protection": one_of(Protection), "class": one_of(DeviceClass), **OF_CLIENT},
+        sorts=("name", "protection", "contact", "bases"),
+        filters={
+            "protection": one_of(Protection),
+            "class": one_of(DeviceClass),
+            "deployment": one_of(Deployment),
+            "bases": one_of(DatabaseAge, metadata={"description": "The age of the databases"}),
+            **OF_CLIENT,
+        },
     )
     def get(self, ask: Ask) -> Listing[DeviceLine]:
         """List the devices."""
@@ -221,8 +261,12 @@ class Licences(MethodView):
     @allow(Role.VIEWER)
     @licences.lists(
         LicenceSchema,
-        sorts=("product", "expires", "used"),
-        filters={"state": one_of(LicenceState), **OF_CLIENT},
+        sorts=("product", "expires", "used", "share"),
+        filters={
+            "state": one_of(LicenceState),
+            "use": one_of((EXCEEDED, NEARLY_USED_UP)),
+            **OF_CLIENT,
+        },
     )
     def get(self, ask: Ask) -> Listing[LicenceLine]:
         """List the licences."""
@@ -234,18 +278,19 @@ class Statistics(MethodView):
     """The numbers over everything."""
 
     @allow(Role.VIEWER)
+    @statistics.asks(StatisticsQuerySchema)
     @statistics.answers(StatisticsSchema)
-    def get(self) -> dict[str, int]:
-        """Count workspaces, devices by protection, and what waits."""
-        scope = lists.scope_of(runtime())
-        counted, waits = lists.statistics(runtime(), scope), lists.waiting(runtime(), scope)
+    def get(self, given: dict[str, Any]) -> dict[str, object]:
+        """Count clients, devices by protection, deployment and age of databases, and what waits."""
+        scope, ask = lists.scope_of(runtime()), Ask().with_filters(**given)
+        counted, waits = lists.figures(runtime(), scope, ask), lists.waiting(runtime(), scope)
         return {
             "workspaces": counted.workspaces,
             "devices": counted.devices,
-            "devices_ok": counted.ok,
-            "devices_warning": counted.warning,
-            "devices_critical": counted.critical,
-            "devices_unknown": counted.unknown,
+            **{f"devices_{part.word}": part.number for part in counted.protection},
+            "deployment": counted.deployment,
+            "databases": counted.databases,
+            "licences": lists.licence_figures(scope, ask),
             "connections_needing_attention": waits.connections,
             "deliveries_waiting": waits.deliveries_waiting,
             "deliveries_dead": waits.deliveries_dead,

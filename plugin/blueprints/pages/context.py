@@ -27,7 +27,11 @@ class Entry:
 MENU: tuple[Entry, ...] = (
     Entry("Dashboard", "dashboard.home", "layout-dashboard"),
     Entry("Protection"),
-    Entry("Devices", "devices.table", "device-desktop"),
+    Entry("Statistics", "window.statistics", "chart-bar"),
+    Entry("Computers", "devices.table", "device-desktop"),
+    Entry("Events", "window.events", "activity"),
+    Entry("Licensing", "window.licensing", "receipt"),
+    Entry("Coverage", "coverage.table", "shield-exclamation"),
     Entry("Tickets", "tickets.table", "ticket", badge="tickets_failing"),
     Entry("Ticket log", "tickets.log", "list-check"),
     Entry("Config"),

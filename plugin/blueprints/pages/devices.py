@@ -6,8 +6,9 @@ from flask import abort
 
 from plugin.blueprints.guard import allow, runtime
 from plugin.blueprints.guard import blueprint as new_blueprint
-from plugin.blueprints.pages import words
+from plugin.blueprints.pages import window_words, words
 from plugin.blueprints.pages.context import scope
+from plugin.blueprints.pages.remembering import remembers
 from plugin.blueprints.pages.showing import Answer, ask, csv_file, one, show, wants_csv
 from plugin.services import actions, lists
 from plugin.services.access import Role
@@ -28,12 +29,15 @@ COLUMNS = (
     "User",
     "Serial number",
     "Product",
+    "Deployment",
+    "Databases of (UTC)",
     "Last contact (UTC)",
 )
 
 
 @blueprint.get("/devices")
 @allow(Role.VIEWER)
+@remembers
 def table() -> Answer:
     """List the devices."""
     asked = ask()
@@ -45,7 +49,10 @@ def table() -> Answer:
         listing=lists.devices.page(runtime(), asked, scope()),
         clients=lists.client_names(scope(), MANY_CLIENTS),
         chosen=one(WorkspaceRow, number) if number and number > 0 else None,
+        told=window_words,
+        syncing=lists.syncing(scope()),
         ask=asked,
+        filtered=bool(asked.q or asked.filters.keys() - {"chosen", "embedded"}),
     )
 
 
@@ -65,6 +72,8 @@ def _row(line: DeviceLine) -> tuple[object, ...]:
         device.user,
         device.serial,
         f"{device.product} {device.product_version}".strip(),
+        words.state(window_words.DEPLOYMENT, device.deployment)[0],
+        device.bases_at,
         device.last_contact_at,
     )
 

@@ -1,6 +1,4 @@
-"""Which workspace is which company: by hand, and by suggestions that a person accepts."""
-
-from collections.abc import Iterable
+"""Which workspace is which company: by hand, row by row, and how an integration maps."""
 
 from flask import flash, request
 
@@ -9,17 +7,20 @@ from plugin.blueprints.guard import allow, person, runtime
 from plugin.blueprints.guard import blueprint as new_blueprint
 from plugin.blueprints.pages import words
 from plugin.blueprints.pages.context import scope
-from plugin.blueprints.pages.showing import Answer, ask, one, show, to
+from plugin.blueprints.pages.showing import Answer, ask, fragment, one, show, to
 from plugin.domain.errors import RuleError
-from plugin.services import lists, mapping
+from plugin.services import lists, mapping, suggesting
 from plugin.services.access import Role
 from plugin.store.integrations import Integration
 from plugin.store.mirror import CompanyRow
 
 blueprint = new_blueprint("mapping", __name__)
 
-MOST_OFFERED = 3000
-"""More companies than this make the page slow; then a name is typed in full."""
+ALL_OFFERED = 200
+"""With more companies than this, the list of names comes while a person types."""
+OFFERED = 20
+ROW = "company-"
+"""What begins the name of a row's field; the workspace's number follows."""
 
 
 @blueprint.get("/integrations/<int:integration_id>/mapping")
@@ -46,15 +47,14 @@ def save(integration_id: int) -> Answer:
 
 def _save_all(row: Integration) -> tuple[int, Faults]:
     unit, asked = lists.mappings(row, ask())
-    labels = _labels(lists.companies_of(row.host_id))
     saved, faults = 0, Faults()
     for line in unit.page(runtime(), asked, scope()).rows:
-        name = f"company-{line.workspace.id}"
+        name = f"{ROW}{line.workspace.id}"
         typed = request.form.get(name)
         if typed is None or typed.strip() == label(line.company):
             continue
         try:
-            company_id = _company_id(typed.strip(), labels)
+            company_id = _company_id(row.host_id, typed.strip())
             mapping.map_company(
                 runtime(), person().name, row, line.workspace.workspace_id, company_id
             )
@@ -64,15 +64,15 @@ def _save_all(row: Integration) -> tuple[int, Faults]:
     return saved, faults
 
 
-def _company_id(typed: str, labels: dict[str, list[str]]) -> str:
+def _company_id(host_id: int, typed: str) -> str:
     if not typed:
         return ""
-    found = labels.get(typed.casefold(), [])
+    found = lists.companies_called(host_id, typed[:400])
     if not found:
         raise RuleError("company", f"the host lists no company “{typed[:60]}”")
     if len(found) > 1:
         raise RuleError("company", f"{len(found)} companies are called so; choose one of the list")
-    return found[0]
+    return found[0].company_id
 
 
 def label(company: CompanyRow | None) -> str:
@@ -80,69 +80,89 @@ def label(company: CompanyRow | None) -> str:
     return f"{company.name} #{company.company_id}" if company is not None else ""
 
 
-def _labels(companies: Iterable[CompanyRow]) -> dict[str, list[str]]:
-    """Return the companies' ids by everything a person may type for them."""
-    found: dict[str, list[str]] = {}
-    for company in companies:
-        for typed in {label(company), company.name, company.identifier or company.name}:
-            found.setdefault(typed.casefold(), []).append(company.company_id)
-    return found
-
-
 def _page(row: Integration, faults: Faults) -> str:
     unit, asked = lists.mappings(row, ask())
-    companies = lists.companies_of(row.host_id)
+    number = lists.number_of_companies(row.host_id)
+    few = number <= ALL_OFFERED
     return show(
         "integrations/mapping.html",
         integration=row,
         host=runtime().adapter_class(row.host.kind),
         vendor=runtime().adapter_class(row.vendor.kind),
         listing=unit.page(runtime(), asked, scope()),
-        coverage=lists.coverage([row.id]).get(row.id),
-        companies=[label(each) for each in companies] if len(companies) <= MOST_OFFERED else [],
-        number_of_companies=len(companies),
+        exact=lists.number_of_exact(row),
+        companies=[label(each) for each in lists.companies_of(row.host_id)] if few else [],
+        number_of_companies=number,
         label=label,
         typed=request.form,
         errors=faults,
     )
 
 
-# -- suggestions -------------------------------------------------------------------------------
-
-
-@blueprint.get("/integrations/<int:integration_id>/suggestions")
+@blueprint.get("/integrations/<int:integration_id>/companies")
 @allow(Role.VIEWER)
-def suggestions(integration_id: int) -> Answer:
-    """Show which company each unmapped workspace probably is, and why."""
+def companies(integration_id: int) -> Answer:
+    """Show the companies that what is being typed in a row may mean, for that row's list."""
     row = one(Integration, integration_id)
-    found = mapping.suggestions(row)
+    typed = next(iter(request.args.values()), "").replace("\0", "").strip()[:100]
+    found = lists.companies_of(row.host_id, typed, OFFERED)
+    return fragment("integrations/_companies.html", companies=[label(each) for each in found])
+
+
+# -- how it maps -------------------------------------------------------------------------------
+
+
+@blueprint.get("/integrations/<int:integration_id>/mapping/options")
+@allow(Role.VIEWER)
+def options(integration_id: int) -> Answer:
+    """Show how this integration maps."""
+    return _options_page(one(Integration, integration_id), None, {})
+
+
+@blueprint.post("/integrations/<int:integration_id>/mapping/options")
+@allow(Role.ADMINISTRATOR)
+def choose(integration_id: int) -> Answer:
+    """Save how this integration maps."""
+    row = one(Integration, integration_id)
+    typed = request.form.get("catch_all", "").strip()
+    try:
+        mapping.choose(
+            runtime(),
+            person().name,
+            row,
+            several=request.form.get("several") == "1",
+            catch_all_id=_catch_all_id(row, typed),
+        )
+    except RuleError as error:
+        said = error.message[:1].upper() + error.message[1:]
+        return _options_page(row, typed, {"catch_all": [said]}), 422
+    flash("Saved.", "ok")
+    return to("mapping.table", integration_id=integration_id)
+
+
+def _catch_all_id(row: Integration, typed: str) -> str:
+    """Return the company that is meant; one that is not active any more may stay as it is."""
+    former = mapping.choice_of(row).catch_all_id
+    kept = lists.company_of(row.host_id, former)
+    return former if kept is not None and typed == label(kept) else _company_id(row.host_id, typed)
+
+
+def _options_page(row: Integration, typed: str | None, faults: Faults) -> str:
+    choice = mapping.choice_of(row)
+    catch_all = lists.company_of(row.host_id, choice.catch_all_id)
+    number = lists.number_of_companies(row.host_id)
+    few = number <= ALL_OFFERED
     return show(
-        "integrations/suggestions.html",
+        "integrations/options.html",
         integration=row,
         host=runtime().adapter_class(row.host.kind),
         vendor=runtime().adapter_class(row.vendor.kind),
-        suggestions=found[: lists.SIZES[-1]],
-        sure=sum(each.sure for each in found),
-        total=len(found),
-        names=lists.names_for(row, found),
+        choice=choice,
+        catch_all=catch_all,
+        typed=label(catch_all) if typed is None else typed,
+        companies=[label(each) for each in lists.companies_of(row.host_id)] if few else [],
+        number_of_companies=number,
+        refusals=lists.number_of_refusals(row),
+        working=suggesting.is_under_way(runtime(), row.id),
+        errors=faults,
     )
-
-
-@blueprint.post("/integrations/<int:integration_id>/suggestions")
-@allow(Role.ADMINISTRATOR)
-def decide(integration_id: int) -> Answer:
-    """Accept or refuse a suggestion, or accept all that are beyond doubt."""
-    row = one(Integration, integration_id)
-    who = person().name
-    if request.form.get("all") == "sure":
-        number = mapping.accept_sure(runtime(), who, row)
-        flash(f"{words.count(number, 'mapping')} accepted.", "ok")
-    else:
-        workspace, company = request.form.get("workspace", ""), request.form.get("company", "")
-        if request.form.get("do") == "refuse":
-            mapping.refuse(runtime(), who, row, workspace[:200], company[:100])
-            flash("Refused. This pair is not suggested again.", "info")
-        else:
-            mapping.map_company(runtime(), who, row, workspace, company)
-            flash("1 mapping accepted.", "ok")
-    return to("mapping.suggestions", integration_id=integration_id)

@@ -87,6 +87,7 @@ RUN_WHAT: Mapping[str, str] = {
     "groups": "Groups",
     "companies": "Companies",
     "tickets": "Tickets",
+    "computers": "Computers of the host",
 }
 EVENT_KIND: Mapping[str, str] = {
     "ticket": "Ticket",

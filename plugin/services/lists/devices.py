@@ -1,16 +1,19 @@
-"""What vendors show: devices, detections, licences."""
+"""What vendors show: devices and detections."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
+from plugin.domain.figures import DatabaseAge, Deployment
 from plugin.domain.model import Protection
+from plugin.services.counting import is_of_age
 from plugin.services.lists.paging import Ask, Table, contains, ordered
 from plugin.services.lists.scope import Scope
 from plugin.store.base import db
-from plugin.store.mirror import DetectionRow, DeviceRow, LicenceRow, WorkspaceRow
+from plugin.store.mirror import DetectionRow, DeviceRow, WorkspaceRow
 
 URGENCY = case(
     {
@@ -30,11 +33,12 @@ _COUNTS = {
     Protection.CRITICAL.value: WorkspaceRow.devices_critical,
     Protection.UNKNOWN.value: WorkspaceRow.devices_unknown,
 }
+_DEPLOYED = {each.value: getattr(WorkspaceRow, f"deployed_{each.value}") for each in Deployment}
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceLine:
-    """A device, detection or licence with the workspace it belongs to."""
+    """A device with the workspace it belongs to."""
 
     row: DeviceRow
     workspace: WorkspaceRow
@@ -48,25 +52,21 @@ class DetectionLine:
     workspace: WorkspaceRow | None
 
 
-@dataclass(frozen=True, slots=True)
-class LicenceLine:
-    """A licence with the workspace it belongs to."""
-
-    row: LicenceRow
-    workspace: WorkspaceRow | None
-
-
 # -- devices -----------------------------------------------------------------------------------
 
 
 def _device_ids(scope: Scope, ask: Ask) -> Select[int]:
     query = select(DeviceRow.id).where(DeviceRow.gone_at.is_(None))
     query = query.where(*scope.of_seen(DeviceRow.vendor_id))
-    query = _of_workspaces(query, ask, DeviceRow.vendor_id, DeviceRow.workspace_id)
+    query = of_workspaces(query, ask, DeviceRow.vendor_id, DeviceRow.workspace_id)
     if protection := ask.text("protection"):
         query = query.where(DeviceRow.protection == protection)
     if device_class := ask.text("class"):
         query = query.where(DeviceRow.device_class == device_class)
+    if deployment := ask.text("deployment"):
+        query = query.where(DeviceRow.deployment == deployment)
+    if age := ask.text("bases"):
+        query = query.where(_of_age(age, scope))
     if ask.q:
         # On its own, so that SQLite reads the table once from end to end instead of jumping about
         # in it in the order of an index: a third of the time at 100,000 devices.
@@ -76,8 +76,16 @@ def _device_ids(scope: Scope, ask: Ask) -> Select[int]:
         "name": (DeviceRow.name, DeviceRow.id),
         "protection": (URGENCY, DeviceRow.name, DeviceRow.id),
         "contact": (DeviceRow.last_contact_at, DeviceRow.id),
+        "bases": (DeviceRow.bases_at, DeviceRow.id),
     }
-    return ordered(query, ask, ways, "name")
+    # In the order of the index that finds them, so that not all of them have to be sorted.
+    return ordered(query, ask, ways, "bases" if ask.text("bases") else "name")
+
+
+def _of_age(word: str, scope: Scope) -> ColumnElement[bool]:
+    if word not in set(DatabaseAge) or scope.now is None:
+        return false()
+    return is_of_age(DatabaseAge(word), scope.now)
 
 
 def _mentions(found: type[DeviceRow], text: str) -> ColumnElement[bool]:
@@ -94,17 +102,18 @@ def _mentions(found: type[DeviceRow], text: str) -> ColumnElement[bool]:
 
 def _device_total(scope: Scope, ask: Ask) -> int | None:
     """Add up the counts on the workspace rows; None where they do not answer the question."""
-    if ask.q or ask.text("class"):
+    protection, deployment = ask.text("protection"), ask.text("deployment")
+    if ask.q or ask.text("class") or ask.text("bases") or (protection and deployment):
         return None
-    column = _COUNTS.get(ask.text("protection"))
+    column = _DEPLOYED.get(deployment) if deployment else _COUNTS.get(protection)
     if column is None:
         return 0
     query = select(func.coalesce(func.sum(column), 0))
-    query = query.where(*scope.of_seen(WorkspaceRow.vendor_id), *_named(ask))
+    query = query.where(*scope.of_seen(WorkspaceRow.vendor_id), *named(ask))
     return db.session.scalar(query)
 
 
-def _named(ask: Ask) -> list[ColumnElement[bool]]:
+def named(ask: Ask) -> list[ColumnElement[bool]]:
     """Return the conditions on the workspace that the filters ``workspace`` and ``client`` say."""
     conditions = []
     if (number := ask.number("workspace")) is not None:
@@ -114,19 +123,20 @@ def _named(ask: Ask) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _of_workspaces(
-    query: Select[int],
+def of_workspaces(
+    query: Select[Any],
     ask: Ask,
     vendor: InstrumentedAttribute[int],
     workspace: InstrumentedAttribute[str],
-) -> Select[int]:
-    conditions = _named(ask)
+) -> Select[Any]:
+    """Narrow a query to the workspaces that the filters ``workspace`` and ``client`` name."""
+    conditions = named(ask)
     if not conditions:
         return query
     columns = select(WorkspaceRow.vendor_id, WorkspaceRow.workspace_id).where(*conditions)
     pairs = db.session.execute(columns.limit(FEW_WORKSPACES + 1)).all()
     if len(pairs) > FEW_WORKSPACES:
-        return query.join(WorkspaceRow, _same_workspace(vendor, workspace)).where(*conditions)
+        return query.join(WorkspaceRow, same_workspace(vendor, workspace)).where(*conditions)
     # Few ones are named outright: joined, SQLite walks all devices in the order of the list.
     return query.where(or_(false(), *(and_(vendor == one, workspace == two) for one, two in pairs)))
 
@@ -134,21 +144,23 @@ def _of_workspaces(
 def _device_lines(ids: Sequence[int]) -> dict[int, DeviceLine]:
     query = (
         select(DeviceRow, WorkspaceRow)
-        .join(WorkspaceRow, _same_workspace(DeviceRow.vendor_id, DeviceRow.workspace_id))
+        .join(WorkspaceRow, same_workspace(DeviceRow.vendor_id, DeviceRow.workspace_id))
         .where(DeviceRow.id.in_(ids))
     )
     return {row.id: DeviceLine(row, owner) for row, owner in db.session.execute(query)}
 
 
-def _same_workspace(
+def same_workspace(
     vendor: InstrumentedAttribute[int], workspace: InstrumentedAttribute[str]
 ) -> ColumnElement[bool]:
+    """Return the condition that a row is of a workspace."""
     return and_(WorkspaceRow.vendor_id == vendor, WorkspaceRow.workspace_id == workspace)
 
 
 devices: Table[DeviceLine] = Table(_device_ids, _device_lines, _device_total)
-"""Devices. Filters: ``protection``, ``class``, ``workspace`` (row id), ``client`` (part of its
-name). Sorts: ``name``, ``protection`` (most urgent first), ``contact``."""
+"""Devices. Filters: ``protection``, ``class``, ``deployment``, ``bases`` (age of databases),
+``workspace`` (row id), ``client`` (part of its name). Sorts: ``name``, ``protection`` (most urgent
+first), ``contact``, ``bases``."""
 
 
 # -- detections --------------------------------------------------------------------------------
@@ -157,7 +169,7 @@ name). Sorts: ``name``, ``protection`` (most urgent first), ``contact``."""
 def _detection_ids(scope: Scope, ask: Ask) -> Select[int]:
     query = select(DetectionRow.id)
     query = query.where(*scope.of_seen(DetectionRow.vendor_id))
-    query = _of_workspaces(query, ask, DetectionRow.vendor_id, DetectionRow.workspace_id)
+    query = of_workspaces(query, ask, DetectionRow.vendor_id, DetectionRow.workspace_id)
     if device_id := ask.text("device"):
         query = query.where(DetectionRow.device_id == device_id)
     if place := ask.text("place"):
@@ -177,7 +189,7 @@ def _detection_ids(scope: Scope, ask: Ask) -> Select[int]:
 def _detection_lines(ids: Sequence[int]) -> dict[int, DetectionLine]:
     query = (
         select(DetectionRow, WorkspaceRow)
-        .outerjoin(WorkspaceRow, _same_workspace(DetectionRow.vendor_id, DetectionRow.workspace_id))
+        .outerjoin(WorkspaceRow, same_workspace(DetectionRow.vendor_id, DetectionRow.workspace_id))
         .where(DetectionRow.id.in_(ids))
     )
     return {row.id: DetectionLine(row, owner) for row, owner in db.session.execute(query)}
@@ -186,37 +198,3 @@ def _detection_lines(ids: Sequence[int]) -> dict[int, DetectionLine]:
 detections: Table[DetectionLine] = Table(_detection_ids, _detection_lines)
 """Detections. Filters: ``severity``, ``workspace``, ``client``, ``device``,
 ``place`` (a workspace) (the vendor's own ids), ``vendor``. Sorts: ``time``."""
-
-
-# -- licences ----------------------------------------------------------------------------------
-
-
-def _licence_ids(scope: Scope, ask: Ask) -> Select[int]:
-    query = select(LicenceRow.id).where(
-        LicenceRow.gone_at.is_(None), *scope.of_seen(LicenceRow.vendor_id)
-    )
-    query = _of_workspaces(query, ask, LicenceRow.vendor_id, LicenceRow.workspace_id)
-    if state := ask.text("state"):
-        query = query.where(LicenceRow.state == state)
-    if ask.q:
-        query = query.where(contains(ask.q, LicenceRow.product, LicenceRow.licence_id))
-    ways = {
-        "product": (LicenceRow.product, LicenceRow.id),
-        "expires": (LicenceRow.expires_at, LicenceRow.id),
-        "used": (LicenceRow.used, LicenceRow.id),
-    }
-    return ordered(query, ask, ways, "product")
-
-
-def _licence_lines(ids: Sequence[int]) -> dict[int, LicenceLine]:
-    query = (
-        select(LicenceRow, WorkspaceRow)
-        .outerjoin(WorkspaceRow, _same_workspace(LicenceRow.vendor_id, LicenceRow.workspace_id))
-        .where(LicenceRow.id.in_(ids))
-    )
-    return {row.id: LicenceLine(row, owner) for row, owner in db.session.execute(query)}
-
-
-licences: Table[LicenceLine] = Table(_licence_ids, _licence_lines)
-"""Licences. Filters: ``state``, ``workspace``, ``client``. Sorts: ``product``, ``expires``,
-``used``."""

@@ -3,13 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from plugin.services.lists.paging import Ask, Table, by_id, contains, ordered
 from plugin.services.lists.scope import Scope
 from plugin.store.base import db
-from plugin.store.integrations import CompanyMapping, Integration, WorkspaceLink
+from plugin.store.integrations import (
+    CompanyMapping,
+    Integration,
+    MappingState,
+    WorkspaceLink,
+)
+from plugin.store.mapping import SuggestionRow
 from plugin.store.mirror import CompanyRow, WorkspaceRow
 
 UNMAPPED = "unmapped"
@@ -31,14 +37,22 @@ class MappingLine:
     workspace: WorkspaceRow
     mapping: CompanyMapping | None
     company: CompanyRow | None
+    best: SuggestionRow | None = None
+    suggested: CompanyRow | None = None
 
     @property
     def state(self) -> str:
-        """Say ``unmapped``, or the mapping's own state; a company that vanished breaks it."""
+        """Say ``unmapped``, or the mapping's own state; what vanished breaks it."""
         if self.mapping is None:
             return UNMAPPED
-        gone = self.company is None or self.company.gone_at is not None or not self.company.active
-        return "broken" if gone and self.mapping.company_id else self.mapping.state
+        return MappingState.BROKEN.value if self.reason else self.mapping.state
+
+    @property
+    def reason(self) -> str:
+        """Say why the mapping is broken, or nothing."""
+        if self.mapping is None or not self.mapping.company_id:
+            return ""
+        return why_broken(self.workspace, self.company)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +61,18 @@ class Coverage:
 
     workspaces: int
     mapped: int
+
+
+def why_broken(workspace: WorkspaceRow | None, company: CompanyRow | None) -> str:
+    """Say why a workspace and a company cannot belong together any more, or nothing."""
+    if company is None or company.gone_at is not None:
+        name = company.name if company else "this company"
+        return f"the host no longer has {name}"
+    if not company.active:
+        return f"{company.name} is not active in the host"
+    if workspace is None or workspace.gone_at is not None:
+        return "the vendor no longer lists this workspace"
+    return ""
 
 
 # -- workspaces --------------------------------------------------------------------------------
@@ -136,12 +162,49 @@ companies: Table[CompanyRow] = Table(_company_ids, _company_rows)
 """The host's companies. Filters: ``host``, ``active``. Sorts: ``name``."""
 
 
-def companies_of(host_id: int) -> list[CompanyRow]:
-    """Return a host's active companies by name, all of them, for a person to choose from."""
+def companies_of(host_id: int, q: str = "", most: int = 1000) -> list[CompanyRow]:
+    """Return a host's active companies by name, the first of them, for a person to choose from."""
     query = select(CompanyRow).where(
         CompanyRow.host_id == host_id, CompanyRow.gone_at.is_(None), CompanyRow.active
     )
-    return list(db.session.scalars(query.order_by(CompanyRow.name, CompanyRow.id)))
+    if q:
+        query = query.where(contains(q, CompanyRow.name, CompanyRow.identifier))
+    return list(db.session.scalars(query.order_by(CompanyRow.name, CompanyRow.id).limit(most)))
+
+
+def number_of_companies(host_id: int) -> int:
+    """Count a host's active companies."""
+    query = select(func.count(CompanyRow.id)).where(
+        CompanyRow.host_id == host_id, CompanyRow.gone_at.is_(None), CompanyRow.active
+    )
+    return db.session.scalar(query) or 0
+
+
+def company_of(host_id: int, company_id: str) -> CompanyRow | None:
+    """Return a host's company by the host's own id, gone or not."""
+    query = select(CompanyRow).where(
+        CompanyRow.host_id == host_id, CompanyRow.company_id == company_id
+    )
+    return db.session.scalar(query)
+
+
+def companies_called(host_id: int, typed: str) -> list[CompanyRow]:
+    """Return the active companies that a person may mean: by ``name #id``, name or identifier."""
+    name, mark, company_id = typed.rpartition(" #")
+    query = select(CompanyRow).where(
+        CompanyRow.host_id == host_id, CompanyRow.gone_at.is_(None), CompanyRow.active
+    )
+    if mark:
+        exact = and_(CompanyRow.company_id == company_id, CompanyRow.name == name)
+        if found := list(db.session.scalars(query.where(exact))):
+            return found
+    wanted = typed.casefold()
+    named = or_(func.lower(CompanyRow.name) == wanted, func.lower(CompanyRow.identifier) == wanted)
+    if found := list(db.session.scalars(query.where(named).limit(10))):
+        return found
+    # A database's lower() knows ASCII alone: the rest is compared here, among what looks alike.
+    alike = query.where(contains(typed, CompanyRow.name, CompanyRow.identifier)).limit(100)
+    return [each for each in db.session.scalars(alike) if wanted == each.name.casefold()]
 
 
 # -- mappings ----------------------------------------------------------------------------------
@@ -159,11 +222,16 @@ def _mapping_ids(_scope: Scope, ask: Ask) -> Select[int]:
     )
     broken = and_(
         CompanyMapping.id.is_not(None),
-        CompanyRow.id.is_(None) | CompanyRow.gone_at.is_not(None) | ~CompanyRow.active,
+        CompanyRow.id.is_(None)
+        | CompanyRow.gone_at.is_not(None)
+        | ~CompanyRow.active
+        | WorkspaceRow.gone_at.is_not(None),
     )
     match ask.text("state"):
         case "unmapped":
             query = query.where(CompanyMapping.id.is_(None))
+        case "suggested":
+            query = query.where(CompanyMapping.id.is_(None), _suggested(ask))
         case "broken":
             query = query.where(broken)
         case "mapped":
@@ -171,6 +239,13 @@ def _mapping_ids(_scope: Scope, ask: Ask) -> Select[int]:
     if ask.q:
         query = query.where(contains(ask.q, WorkspaceRow.name, CompanyRow.name))
     return ordered(query, ask, _WAYS, "name")
+
+
+def _suggested(ask: Ask) -> ColumnElement[bool]:
+    return exists().where(
+        SuggestionRow.integration_id == (ask.number("integration") or -1),
+        SuggestionRow.workspace_id == WorkspaceRow.workspace_id,
+    )
 
 
 def _mapped_at(host_id: int) -> ColumnElement[bool]:
@@ -191,15 +266,40 @@ def _its_company() -> ColumnElement[bool]:
 def mappings(integration: Integration, ask: Ask) -> tuple[Table[MappingLine], Ask]:
     """Return the mapping table of an integration, and the question bound to it.
 
-    Filters: ``state`` (mapped, unmapped, broken). Sorts: ``name``, ``devices``.
+    Filters: ``state`` (mapped, unmapped, suggested, broken). Sorts: ``name``, ``devices``.
     """
-    host_id = integration.host_id
 
     def lines(ids: Sequence[int]) -> dict[int, MappingLine]:
-        query = _with_companies(host_id).where(WorkspaceRow.id.in_(ids))
-        return {each[0].id: MappingLine(*each) for each in db.session.execute(query)}
+        query = _with_companies(integration.host_id).where(WorkspaceRow.id.in_(ids))
+        rows = db.session.execute(query).all()
+        best = _best(integration, [each[0].workspace_id for each in rows if each[1] is None])
+        return {
+            each[0].id: MappingLine(*each, *best.get(each[0].workspace_id, ())) for each in rows
+        }
 
     return Table(_mapping_ids, lines), ask.with_filters(integration=integration.id)
+
+
+def _best(
+    integration: Integration, workspace_ids: Sequence[str]
+) -> dict[str, tuple[SuggestionRow, CompanyRow]]:
+    """Return the best suggestion of each of these workspaces, with its company."""
+    query = (
+        select(SuggestionRow, CompanyRow)
+        .join(
+            CompanyRow,
+            and_(
+                CompanyRow.company_id == SuggestionRow.company_id,
+                CompanyRow.host_id == integration.host_id,
+            ),
+        )
+        .where(
+            SuggestionRow.integration_id == integration.id,
+            SuggestionRow.workspace_id.in_(workspace_ids),
+        )
+        .order_by(SuggestionRow.place.desc())
+    )
+    return {row[0].workspace_id: (row[0], row[1]) for row in db.session.execute(query)}
 
 
 def mapping_of(integration: Integration, workspace_id: str) -> MappingLine | None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import aliased
 
-from plugin.domain.matching import Suggestion
 from plugin.services.lists.scope import Scope
 from plugin.store.base import db
 from plugin.store.integrations import CompanyMapping, Connection, Integration
@@ -115,28 +114,16 @@ def of_this_scope(scope: Scope, delivery_ids: Sequence[int]) -> list[int]:
     return list(db.session.scalars(query.order_by(Delivery.id)))
 
 
-def names_for(
-    integration: Integration, suggestions: Sequence[Suggestion]
-) -> dict[tuple[str, str], str]:
-    """Return the names behind suggestions, by ("workspace" or "company", the remote's id)."""
-    workspaces = db.session.execute(
-        select(WorkspaceRow.workspace_id, WorkspaceRow.name).where(
-            WorkspaceRow.vendor_id == integration.vendor_id,
-            WorkspaceRow.workspace_id.in_({each.workspace_id for each in suggestions}),
-        )
-    )
-    companies = db.session.execute(
-        select(CompanyRow.company_id, CompanyRow.name).where(
-            CompanyRow.host_id == integration.host_id,
-            CompanyRow.company_id.in_({each.company_id for each in suggestions}),
-        )
-    )
-    found = {("workspace", number): name for number, name in workspaces}
-    return found | {("company", number): name for number, name in companies}
-
-
 def workspace_names(vendor_id: int) -> dict[str, str]:
     """Return the names of a vendor's workspaces by the vendor's own ids."""
     query = select(WorkspaceRow.workspace_id, WorkspaceRow.name)
     rows = db.session.execute(query.where(WorkspaceRow.vendor_id == vendor_id))
     return {row.workspace_id: row.name for row in rows}
+
+
+def integration_of_hosts(scope: Scope) -> dict[int, int]:
+    """Return one living integration of each host connection, for a way to its mappings."""
+    query = select(Integration.host_id, Integration.id).where(
+        Integration.deleted_at.is_(None), *scope.of_hosts(Integration.host_id)
+    )
+    return dict(db.session.execute(query.order_by(Integration.id.desc())).all())

@@ -64,6 +64,11 @@ class Ask:
         more = {name: str(value) for name, value in filters.items()}
         return replace(self, filters={**self.filters, **more})
 
+    def only(self, *names: str) -> "Ask":
+        """Return a question with these filters alone."""
+        kept = {name: value for name, value in self.filters.items() if name in names}
+        return Ask(filters=kept)
+
     @property
     def offset(self) -> int:
         """How many rows come before the page."""

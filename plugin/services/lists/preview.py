@@ -31,13 +31,15 @@ def ticket_preview(runtime: Runtime, integration: Integration) -> Preview:
     since = now - timedelta(seconds=runtime.settings.limits.tickets.lifetime)
     rules = [ticket_decisions.rule_of(row) for row in integration.rules]
     known, reasons, made = _ticketed(integration), dict[str, int](), set[tuple[str, str, str]]()
+    catch_all = ticket_decisions.catch_all_of(db.session(), integration)
+    caught = catch_all.company_id if catch_all else ""
     for row, company_id, name in _recent(integration, since):
         key = (row.workspace_id, row.device_id, row.kind)
         if key in known or key in made:
             continue
         about = Circumstances(
             writes_tickets=True,
-            company_id=company_id or "",
+            company_id=company_id or caught,
             workspace_name=name or row.workspace_id,
             now=now,
         )

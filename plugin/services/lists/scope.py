@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, exists, select
@@ -19,6 +20,7 @@ class Scope:
 
     ``whole`` when there are no others at all, ``all_devices`` when no other has anything: then
     rows need not be asked for their connection, and a list can be cut from its index alone.
+    ``now`` is the moment from which ages count; without it nothing has an age.
     """
 
     environment: str
@@ -26,6 +28,7 @@ class Scope:
     vendors: frozenset[int]
     whole: bool
     all_devices: bool
+    now: datetime | None = None
 
     def of_vendors(self, column: InstrumentedAttribute[int]) -> list[ColumnElement[bool]]:
         """Return the condition that a row belongs to a living vendor connection, if needed."""
@@ -57,6 +60,7 @@ def scope_of(runtime: Runtime) -> Scope:
         vendors=frozenset(row.id for row in living if row.side == Side.VENDOR),
         whole=len(living) == len(rows),
         all_devices=not any(row.used for row in rows if row not in living),
+        now=runtime.now(),
     )
 
 

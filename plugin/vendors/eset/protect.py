@@ -24,6 +24,7 @@ from plugin.domain.contracts import (
     Words,
 )
 from plugin.domain.errors import EdgeError, RuleError
+from plugin.domain.figures import Fact
 from plugin.domain.model import (
     ActionKind,
     ActionProgress,
@@ -73,6 +74,7 @@ class EsetProtect(
     title = "ESET PROTECT"
     fields = form.FIELDS
     words = Words(product="ESET", workspace="customer", company="customer", item="solution")
+    untold = frozenset({Fact.DATABASES})
     notice = form.NOTICE
     name_label = "ESET PROTECT Connection Name"
     menu_path = ("Connection Settings", "ESET PROTECT Connections")

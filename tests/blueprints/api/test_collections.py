@@ -15,6 +15,8 @@ LISTS = {
     "workspaces": 2,
     "companies": 2,
     "mappings?integration=1": 1,
+    "mappings/suggestions?integration=1": 0,
+    "coverage": 1,
     "devices": 1,
     "detections": 1,
     "licences": 1,

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from plugin.services import integrations, suggesting
 from plugin.services.access import Role
 from tests.blueprints.api.rooms import Rooms
 from tests.blueprints.api.test_faults import problem
@@ -151,6 +152,57 @@ def test_a_mapping_against_the_rules_is_refused_at_its_field(
 def test_mappings_are_asked_for_one_integration(rooms: Rooms) -> None:
     assert list(problem(rooms.ask("GET", "mappings"), 422)["errors"]) == ["integration"]
     problem(rooms.ask("GET", "mappings", query_string={"integration": 99}), 404)
+
+
+# -- suggestions and options ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def suggested(rooms: Rooms) -> int:
+    """Serve a second workspace, whose exact match is suggested; return the suggestion's id."""
+    rooms.ask("PUT", "integrations/1/workspaces", json={"workspaces": ["w1", "w2"]})
+    assert rooms.ask("POST", "mappings/options/1/suggestions").status_code == 202
+    with rooms.app.app_context():
+        suggesting.refresh(rooms.runtime, integrations.get(1))
+    (found,) = rooms.get("mappings/suggestions", integration=1)["items"]
+    assert (found["workspace"]["name"], found["company"]["name"]) == ("Bolt", "Bolt")
+    assert (found["score"], found["exact"], found["reasons"]) == (
+        100,
+        True,
+        ["the names are equal"],
+    )
+    return int(found["id"])
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_suggestions_are_accepted_by_number_or_all_exact_ones(
+    rooms: Rooms, suggested: int, named: bool
+) -> None:
+    wish = {"integration_id": 1} | ({"suggestions": [suggested]} if named else {})
+    told = rooms.ask("POST", "mappings/suggestions/accept", json=wish).json
+    assert told == {"mapped": 1, "left_out": []}
+    assert rooms.get("mappings", integration=1, state="unmapped")["total"] == 0
+    assert rooms.get("coverage")["total"] == 1
+
+
+def test_a_refused_suggestion_is_gone_until_refusals_are_forgotten(
+    rooms: Rooms, suggested: int
+) -> None:
+    wish = {"integration_id": 1, "suggestions": [suggested]}
+    assert rooms.ask("POST", "mappings/suggestions/refuse", json=wish).json == {"refused": 1}
+    assert rooms.get("mappings/suggestions", integration=1)["total"] == 0
+    assert rooms.ask("DELETE", "mappings/options/1/refusals").json == {"refused": 1}
+
+
+def test_options_change_one_at_a_time_and_a_fault_names_its_field(rooms: Rooms) -> None:
+    path = "mappings/options/1"
+    assert rooms.ask("PATCH", path, json={"several": True}).status_code == 200
+    told = rooms.ask("PATCH", path, json={"catch_all_id": "c2"}).json
+    assert told is not None
+    assert (told["several"], told["catch_all_id"]) == (True, "c2")
+    wrong = rooms.ask("PATCH", path, json={"catch_all_id": "c9"})
+    assert list(problem(wrong, 422)["errors"]) == ["catch_all_id"]
+    assert rooms.get(path) == told
 
 
 # -- rules ---------------------------------------------------------------------------------------

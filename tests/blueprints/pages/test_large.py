@@ -17,13 +17,28 @@ from plugin.store.base import db, writing
 from plugin.store.integrations import Connection
 from plugin.store.mirror import DeviceRow, WorkspaceRow
 from tests.blueprints.pages.office import Office, open_office
+from tests.scene import START
 
 PROTECTIONS = ("ok", "ok", "ok", "warning", "critical", "unknown")
-LISTS = ("/", "/devices", "/tickets", "/tickets/log", "/deliveries", "/runs", "/audit")
+LISTS = (
+    "/",
+    "/statistics",
+    "/events",
+    "/licensing",
+    "/coverage",
+    "/devices",
+    "/tickets",
+    "/tickets/log",
+    "/deliveries",
+    "/runs",
+    "/audit",
+)
 ORDINARY = (
     "/devices?page=3&sort=-name",
     "/devices?sort=contact",
     "/devices?protection=critical",
+    "/devices?bases=older",
+    "/devices?deployment=untold",
     "/devices?workspace=3",
     "/devices?client=Client+1",
     "/devices?q=pc-1&class=server",
@@ -116,13 +131,18 @@ def test_a_page_asks_the_database_at_most_ten_times(fleet: Office, path: str) ->
 
 # -- plans ---------------------------------------------------------------------------------------
 
-EVERYTHING = Scope("production", frozenset(), frozenset({1}), whole=True, all_devices=True)
+EVERYTHING = Scope(
+    "production", frozenset(), frozenset({1}), whole=True, all_devices=True, now=START
+)
 PLANS: tuple[tuple[Table[Any], dict[str, str], str], ...] = (
     (lists.devices, {}, "ix_device_list"),
     (lists.devices, {"sort": "-name", "page": "40"}, "ix_device_list"),
     (lists.devices, {"sort": "contact"}, "ix_device_contact"),
     (lists.devices, {"sort": "-contact"}, "ix_device_contact"),
     (lists.devices, {"protection": "critical"}, "ix_device_protection"),
+    (lists.devices, {"deployment": "not_installed"}, "ix_device_deployment"),
+    (lists.devices, {"bases": "older"}, "ix_device_bases"),
+    (lists.devices, {"bases": "untold"}, "ix_device_bases"),
     (lists.devices, {"workspace": "3"}, "ix_device_workspace"),
     (lists.devices, {"client": "Client 12"}, "ix_device_workspace"),
     (lists.tickets, {}, "ix_ticket_entry_time"),
@@ -131,9 +151,17 @@ PLANS: tuple[tuple[Table[Any], dict[str, str], str], ...] = (
     (lists.deliveries, {"state": "dead"}, "ix_delivery_state"),
     (lists.runs, {}, "ix_sync_run_time"),
     (lists.detections, {}, "ix_detection_time"),
+    (lists.detections, {"severity": "critical"}, "ix_detection_severity"),
+    (lists.licences, {}, "ix_licence_list"),
     (lists.audit, {}, "ix_audit_entry_time"),
 )
-BY_INDEX_ALONE = {"ix_device_list", "ix_device_contact", "ix_device_protection"}
+BY_INDEX_ALONE = {
+    "ix_device_list",
+    "ix_device_contact",
+    "ix_device_protection",
+    "ix_device_deployment",
+    "ix_device_bases",
+}
 
 
 def plan(query: Select[int]) -> str:

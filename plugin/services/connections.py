@@ -21,6 +21,7 @@ from plugin.domain.errors import (
     TransientError,
 )
 from plugin.runtime import Runtime, sealed_place
+from plugin.services import notices
 from plugin.services.journal import audit
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
@@ -435,6 +436,7 @@ def delete(runtime: Runtime, actor: str, connection: Connection) -> None:
             )
         ):
             integration.deleted_at = now
+            notices.integration_deleted(runtime, session, actor, integration)
         audit(
             runtime, session, actor, "connection.delete", connection.name, before=_told(connection)
         )
@@ -457,7 +459,7 @@ def keep_callbacks(runtime: Runtime, claim: Claim) -> datetime | None:
     deleted = connection.deleted_at is not None
     db.session.commit()
     wanted = () if deleted else host.wanted_subscriptions(url)
-    present = list(host.subscriptions(url))
+    present, repaired = list(host.subscriptions(url)), 0
     missing = {(each.url, each.kind) for each in wanted}
     for each in present:
         if (each.url, each.kind) not in missing:
@@ -466,9 +468,13 @@ def keep_callbacks(runtime: Runtime, claim: Claim) -> datetime | None:
         missing.discard((each.url, each.kind))
         if not each.active:
             host.repair(each)
+            repaired += 1
     for each in wanted:
         if (each.url, each.kind) in missing:
             host.subscribe(each)
+    if repaired:
+        with writing() as session:
+            notices.callbacks_off(runtime, session, connection, repaired)
     if deleted:
         return None
     return runtime.now() + timedelta(seconds=runtime.settings.limits.sync.subscriptions)

@@ -13,6 +13,9 @@ from plugin.services import (
     connections,
     follow,
     inbox,
+    mail,
+    notice_watch,
+    notices,
     outcomes,
     receiver,
     sync,
@@ -40,6 +43,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         connections.CALLBACKS: connections.keep_callbacks,
         connections.FAREWELL: connections.keep_callbacks,
         connections.CHECK: connections.work_check,
+        mail.RUN: mail.work,
         receiver.JOB_KIND: _delivery,
     }
 )
@@ -65,6 +69,7 @@ class Periodic:
 def _prune(runtime: Runtime) -> None:
     """Delete what has been kept long enough."""
     inbox.prune(runtime)
+    notices.prune(runtime)
     before = runtime.now() - timedelta(days=runtime.settings.limits.keep.run_days)
     with writing() as session:
         session.execute(delete(SyncRun).where(SyncRun.living.is_(None), SyncRun.asked_at < before))
@@ -73,5 +78,10 @@ def _prune(runtime: Runtime) -> None:
 
 
 PERIODIC: Mapping[str, Periodic] = MappingProxyType(
-    {"schedule": Periodic(10, sync.schedule), "prune": Periodic(3600, _prune)}
+    {
+        "schedule": Periodic(10, sync.schedule),
+        "prune": Periodic(3600, _prune),
+        "conditions": Periodic(60, notice_watch.look),
+        "dates": Periodic(3600, notice_watch.look_at_dates),
+    }
 )

@@ -14,7 +14,7 @@ from flask_migrate import Migrate
 from sqlalchemy import Connection, Engine, inspect, make_url, text
 
 from plugin.domain.errors import PluginError
-from plugin.store import actions, integrations, journal, mirror, people, work
+from plugin.store import actions, integrations, journal, mirror, notices, people, work
 from plugin.store.base import db, prepare, write_lock
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -23,6 +23,7 @@ TABLES = (
     integrations,
     journal,
     mirror,
+    notices,
     people,
     work,
 )  # importing them makes the tables known

@@ -17,6 +17,7 @@ from plugin.blueprints.pages import (
     integrating,
     integrations,
     mapping,
+    notifications,
     tickets,
 )
 
@@ -33,6 +34,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     mapping.blueprint,
     deliveries.blueprint,
     activity.blueprint,
+    notifications.blueprint,
     environment.blueprint,
     audit.blueprint,
 )

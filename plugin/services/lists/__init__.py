@@ -29,6 +29,15 @@ from plugin.services.lists.names import (
     of_this_scope,
     workspace_names,
 )
+from plugin.services.lists.notices import (
+    MOST_UNREAD,
+    NoticeLine,
+    count_undelivered,
+    mails,
+    notices,
+    undelivered_mails,
+    unread,
+)
 from plugin.services.lists.overview import (
     ConnectionLine,
     IntegrationLine,
@@ -61,6 +70,7 @@ from plugin.services.lists.work import (
 )
 
 __all__ = [
+    "MOST_UNREAD",
     "SIZES",
     "Ask",
     "ConnectionLine",
@@ -71,6 +81,7 @@ __all__ = [
     "Listing",
     "LogLine",
     "MappingLine",
+    "NoticeLine",
     "Overview",
     "Preview",
     "Scope",
@@ -87,6 +98,7 @@ __all__ = [
     "connection_names",
     "connections",
     "connections_by_environment",
+    "count_undelivered",
     "coverage",
     "dead_since",
     "deliveries",
@@ -98,9 +110,11 @@ __all__ = [
     "job_of",
     "last_runs",
     "licences",
+    "mails",
     "mapping_of",
     "mappings",
     "names_for",
+    "notices",
     "of_this_scope",
     "overview",
     "queue_figures",
@@ -114,6 +128,8 @@ __all__ = [
     "ticket_preview",
     "tickets",
     "tokens",
+    "undelivered_mails",
+    "unread",
     "users",
     "waiting",
     "workspace_choices",

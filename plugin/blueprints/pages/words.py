@@ -216,3 +216,23 @@ ROUTE: Mapping[str, tuple[str, str]] = {
     ),
 }
 """What a kind of event is called in the settings of notifications, and when it is told."""
+
+AREA: Mapping[str, str] = {
+    "action.": "Actions on devices",
+    "bridge.": "Bridges",
+    "connection.": "Connections",
+    "customer.": "Customers",
+    "delivery.": "Received calls",
+    "environment.": "Environment",
+    "integration.": "Integrations",
+    "mapping.": "Mappings",
+    "notification.": "Notifications",
+    "rule.": "Rules",
+    "secrets.": "Secrets",
+    "session.": "Sessions",
+    "sync.": "Sync runs",
+    "ticket.": "Tickets",
+    "token.": "API tokens",
+    "user.": "Accounts",
+}
+"""What the names of audited actions begin with, and what these are about."""

@@ -139,6 +139,15 @@ class MailDoor:
         ):
             client.sendmail(sender, [letter.recipient], message)
 
+    def greet(self, sender: str) -> None:
+        """Connect and sign in as for a message, and send none; fails as :meth:`send`."""
+        with (
+            _Deadline(self._total) as deadline,
+            _explained(deadline),
+            self._signed_in(parseaddr(sender)[1], deadline) as client,
+        ):
+            client.noop()
+
     @contextmanager
     def _signed_in(self, sender: str, deadline: _Deadline) -> Iterator[_Client]:
         context = self._trust()

@@ -223,6 +223,11 @@ def _door(runtime: Runtime) -> MailDoor:
     )
 
 
+def greet(runtime: Runtime) -> None:
+    """Sign in at the mail server and send nothing; EdgeError when it does not let us in."""
+    _door(runtime).greet(runtime.settings.mail_from)
+
+
 def _note_sent(runtime: Runtime, ids: Sequence[int]) -> None:
     with writing() as session:
         for row in session.scalars(select(Mail).where(Mail.id.in_(ids))):

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 from werkzeug.test import TestResponse
 
 from plugin.domain.notice_texts import Told
@@ -12,23 +12,37 @@ from plugin.domain.notices import NoticeKind
 from plugin.services import access, lists, notices
 from plugin.services.access import Role
 from plugin.store.base import writing
+from plugin.store.integrations import Preference
+from plugin.store.notices import Mail, Notice, NoticeRead, NoticeReader
 from tests.blueprints.pages.office import Office, open_office
 from tests.mailserver import MailServer
 
 TITLE = "<b>PSA</b> does not work"
 
 
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    with open_office(tmp_path_factory.mktemp("notices")) as office:
+        for role in Role:
+            office.visitor(role)
+        office.house.clock.forward(60)
+        yield office
+
+
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    with open_office(tmp_path) as opened:
-        opened.administrator, opened.technician, opened.viewer  # noqa: B018 - they come first
-        opened.house.clock.forward(60)
-        yield opened
+def office(opened: Office) -> Office:
+    """Give the office as if nothing had ever been told."""
+    with writing() as session:
+        for table in (Mail, NoticeRead, NoticeReader, Notice):
+            session.execute(delete(table))
+        session.execute(delete(Preference).where(Preference.name == "notifications"))
+    return opened
 
 
 @pytest.fixture
 def posted(office: Office) -> Iterator[MailServer]:
     """Give the office a mail server."""
+    before = office.house.runtime
     with MailServer() as server:
         for holder in (office.app, office.house.app):
             runtime = holder.extensions["bridgehead"]
@@ -36,6 +50,8 @@ def posted(office: Office) -> Iterator[MailServer]:
             holder.extensions["bridgehead"] = replace(runtime, settings=settings)
         office.house.runtime = office.house.app.extensions["bridgehead"]
         yield server
+    office.app.extensions["bridgehead"] = before
+    office.house.app.extensions["bridgehead"] = office.house.runtime = before
 
 
 def tell(office: Office, kind: NoticeKind = NoticeKind.CONNECTION_BROKEN, to: str = "") -> None:
@@ -195,10 +211,12 @@ def test_the_api_does_what_the_pages_do(office: Office, posted: MailServer) -> N
     assert line["read"] is True
 
 
-def test_secrets_of_the_mail_server_are_shown_to_nobody(office: Office) -> None:
+def test_secrets_of_the_mail_server_are_shown_to_nobody(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runtime = office.app.extensions["bridgehead"]
     settings = replace(runtime.settings, smtp_url="smtp://user:canary-7@127.0.0.1:9")
-    office.app.extensions["bridgehead"] = replace(runtime, settings=settings)
+    monkeypatch.setitem(office.app.extensions, "bridgehead", replace(runtime, settings=settings))
     for path in ("/notifications/settings", "/notifications/mails"):
         assert "canary-7" not in office.administrator.read(path)
     answer = office.administrator.post("/notifications/test", {"to": "a@msp.example"})

@@ -7,19 +7,16 @@ import signal
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import click
-from flask import Flask
 from sqlalchemy import select
 
 from plugin import __version__
 from plugin.app import create_app, run_worker
+from plugin.cli_care import make_backup, put_back, run_doctor
+from plugin.cli_shared import as_json, inside, is_answered, operator, own_host, tell
 from plugin.domain.errors import PluginError
 from plugin.edge.emulator import Served
 from plugin.runtime import Runtime
@@ -37,7 +34,6 @@ ROLES = click.Choice([role.value for role in Role])
 FIRST_USER = "admin@bridgehead.local"
 FIRST_DETECTIONS = 4
 SANDBOX_WATCH = 4
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()
@@ -63,13 +59,6 @@ def _indented(text: str) -> str:
     return "\n".join(f"  - {line}" for line in text.splitlines())
 
 
-@contextmanager
-def _inside(settings: Settings | None = None) -> Iterator[tuple[Flask, Runtime]]:
-    app = create_app(settings or load())
-    with app.app_context():
-        yield app, app.extensions["bridgehead"]
-
-
 # -- running -------------------------------------------------------------------------------------
 
 
@@ -80,7 +69,7 @@ def run(sandbox: bool) -> None:
     settings = load()
     settings.data.mkdir(parents=True, exist_ok=True)
     _refuse_taken_port(settings)
-    with _inside(settings) as (app, runtime):
+    with inside(settings) as (app, runtime):
         database.upgrade(app)
         greeting = _greet(runtime, sandbox=sandbox)
     children = []
@@ -107,21 +96,15 @@ def _self(*words: str) -> list[str]:
 
 def _own_address(settings: Settings) -> str:
     scheme = "https" if settings.tls_cert else "http"
-    host = "127.0.0.1" if settings.bind_host in {"0.0.0.0", "::"} else settings.bind_host  # noqa: S104
-    return f"{scheme}://{host}:{settings.bind_port}"
+    return f"{scheme}://{own_host(settings)}:{settings.bind_port}"
 
 
 def _refuse_taken_port(settings: Settings) -> None:
-    try:
-        urllib.request.urlopen(f"{_own_address(settings)}/healthz", timeout=1)  # noqa: S310
-    except urllib.error.HTTPError:
-        pass
-    except OSError:
-        return
-    raise PluginError(
-        f"port {settings.bind_port} is in use, perhaps by a bridgehead that runs already; "
-        "end it, or choose another with BRIDGEHEAD_BIND=127.0.0.1:8580"
-    )
+    if is_answered(settings):
+        raise PluginError(
+            f"port {settings.bind_port} is in use, perhaps by a bridgehead that runs already; "
+            "end it, or choose another with BRIDGEHEAD_BIND=127.0.0.1:8580"
+        )
 
 
 def _greet(runtime: Runtime, *, sandbox: bool) -> str:
@@ -163,7 +146,7 @@ def _web_command(settings: Settings, workers: int) -> list[str]:
 def web(workers: int) -> None:
     """Answer pages, webhooks and the API; any number of these on PostgreSQL."""
     settings = load()
-    with _inside(settings) as (app, _):
+    with inside(settings) as (app, _):
         database.require_current(app)
     command = _web_command(settings, workers)
     os.execv(command[0], command)  # noqa: S606 - our own interpreter, no shell
@@ -237,14 +220,14 @@ def run_sandbox() -> None:
 @as_json
 def environment(as_json: bool) -> None:
     """Print the effective environment of the vendors' servers, and who says so."""
-    with _inside() as (app, runtime):
+    with inside() as (app, runtime):
         found = (
             runtime.environment()
             if database.is_current(app)
             else runtime.settings.effective_environment(None)
         )
     told = {"environment": found.value.value, "source": found.source, "locked": found.locked}
-    _tell(told, f"{found.value.value} (from: {found.source})", as_json)
+    tell(told, f"{found.value.value} (from: {found.source})", as_json)
 
 
 @program.group("db")
@@ -255,7 +238,7 @@ def database_group() -> None:
 @database_group.command()
 def upgrade() -> None:
     """Bring the tables to this version's form."""
-    with _inside() as (app, _):
+    with inside() as (app, _):
         database.upgrade(app)
     click.echo("the database is up to date")
 
@@ -264,7 +247,7 @@ def upgrade() -> None:
 @click.argument("revision", default="-1")
 def downgrade(revision: str) -> None:
     """Take the tables back one step (or to REVISION)."""
-    with _inside() as (app, _):
+    with inside() as (app, _):
         database.downgrade(app, revision)
     click.echo("the database was taken back")
 
@@ -280,9 +263,9 @@ def user() -> None:
 @as_json
 def create_user(email: str, role: str, as_json: bool) -> None:
     """Make a local account and print its one-time password."""
-    with _inside() as (_, runtime):
-        _, password = access.create_user(runtime, _operator(), email, Role(role))
-    _tell({"email": email, "password": password}, f"one-time password: {password}", as_json)
+    with inside() as (_, runtime):
+        _, password = access.create_user(runtime, operator(), email, Role(role))
+    tell({"email": email, "password": password}, f"one-time password: {password}", as_json)
 
 
 @program.group()
@@ -297,9 +280,9 @@ def token() -> None:
 @as_json
 def create_token(role: str, name: str, days: int | None, as_json: bool) -> None:
     """Make an API token and print it; it is never shown again."""
-    with _inside() as (_, runtime):
-        made = access.create_token(runtime, _operator(), name, Role(role), days)
-    _tell({"token": made, "role": role}, made, as_json)
+    with inside() as (_, runtime):
+        made = access.create_token(runtime, operator(), name, Role(role), days)
+    tell({"token": made, "role": role}, made, as_json)
 
 
 @program.group("secrets")
@@ -311,9 +294,9 @@ def secrets_group() -> None:
 @as_json
 def rotate_secrets(as_json: bool) -> None:
     """Seal every secret with a fresh key; may be killed and run again."""
-    with _inside() as (_, runtime):
-        changed = secrets.rotate(runtime, _operator())
-    _tell({"resealed": changed}, f"{changed} secrets were sealed anew", as_json)
+    with inside() as (_, runtime):
+        changed = secrets.rotate(runtime, operator())
+    tell({"resealed": changed}, f"{changed} secrets were sealed anew", as_json)
 
 
 @program.group("audit")
@@ -325,22 +308,18 @@ def audit_group() -> None:
 @as_json
 def verify_audit(as_json: bool) -> None:
     """Check the whole chain; exit status 1 and the first bad entry when it does not hold."""
-    with _inside() as (_, runtime):
+    with inside() as (_, runtime):
         problem = journal.verify_audit(runtime)
     if problem is None:
-        _tell({"holds": True}, "the audit log holds", as_json)
+        tell({"holds": True}, "the audit log holds", as_json)
         return
     text = f"audit entry {problem.entry_id} {problem.what}"
-    _tell({"holds": False, "entry": problem.entry_id, "problem": problem.what}, text, as_json)
+    tell({"holds": False, "entry": problem.entry_id, "problem": problem.what}, text, as_json)
     sys.exit(1)
 
 
-def _operator() -> str:
-    return f"operator {os.environ.get('USER', '')}".strip()
-
-
-def _tell(told: dict[str, Any], text: str, as_json: bool) -> None:
-    click.echo(json.dumps(told) if as_json else text)
+for command in (run_doctor, make_backup, put_back):
+    program.add_command(command)
 
 
 if __name__ == "__main__":

@@ -88,6 +88,11 @@ class Vault:
         raise VaultError("a vault is not copied or stored; load it again")
 
     @property
+    def key_ids(self) -> frozenset[str]:
+        """The ids of all keys that can be read with."""
+        return frozenset(self._fresh().by_id)
+
+    @property
     def active_key_id(self) -> str:
         """The id of the key that new values are sealed with."""
         return self._fresh().active

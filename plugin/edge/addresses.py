@@ -22,6 +22,8 @@ Ip = IPv4Address | IPv6Address
 LOOKUP_SECONDS = 5.0
 _PORTS = {"https": 443, "http": 80}
 _LOOPBACK = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "::1": "::1"}
+LOOPBACK_HOSTS = frozenset(_LOOPBACK)
+"""The ways to write this computer that are understood as such."""
 
 # Letters, digits, hyphens and dots only: no percent signs, no full-width digits, no trailing dot.
 _NAME = re.compile(

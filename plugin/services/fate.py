@@ -77,11 +77,11 @@ def _retry(
     since = claim.first_failed_at or now
     if now - since > timedelta(seconds=limits.dead_after):
         return Fate(FateKind.DEAD, f"given up after {claim.failures + 1} failures: {reason}")
-    wait = _backoff(claim.failures, limits) if retry_after is None else retry_after
+    wait = backoff(claim.failures, limits) if retry_after is None else retry_after
     return Fate(FateKind.RETRY, reason, now + timedelta(seconds=wait), counted=True)
 
 
-def _backoff(failures: int, limits: WorkLimits) -> float:
+def backoff(failures: int, limits: WorkLimits) -> float:
     """Return 30 s, 60 s, 120 s …, each spread a little so that jobs do not come back in step."""
     longest: float = min(limits.retry_base * 2 ** min(failures, 30), limits.retry_cap)
     spread = random.uniform(-limits.retry_jitter, limits.retry_jitter)  # noqa: S311 - no secret

@@ -14,6 +14,9 @@ from plugin.services import (
     counting,
     follow,
     inbox,
+    mail,
+    notice_watch,
+    notices,
     outcomes,
     receiver,
     registering,
@@ -46,6 +49,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         connections.FAREWELL: connections.work_farewell,
         connections.CHECK: connections.work_check,
         connections.REMOVE: connections.work_removal,
+        mail.RUN: mail.work,
         receiver.JOB_KIND: _delivery,
         registration.KEEP: registering.work,
     }
@@ -73,6 +77,7 @@ class Periodic:
 def _prune(runtime: Runtime) -> None:
     """Delete what has been kept long enough."""
     inbox.prune(runtime)
+    notices.prune(runtime)
     before = runtime.now() - timedelta(days=runtime.settings.limits.keep.run_days)
     with writing() as session:
         session.execute(delete(SyncRun).where(SyncRun.living.is_(None), SyncRun.asked_at < before))
@@ -85,5 +90,7 @@ PERIODIC: Mapping[str, Periodic] = MappingProxyType(
         "schedule": Periodic(10, sync.schedule),
         "recount": Periodic(600, counting.recount_ages),
         "prune": Periodic(3600, _prune),
+        "conditions": Periodic(60, notice_watch.look),
+        "dates": Periodic(3600, notice_watch.look_at_dates),
     }
 )

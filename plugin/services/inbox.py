@@ -20,6 +20,7 @@ from plugin.domain.model import Delivery as Call
 from plugin.domain.model import EventKind, HostEvent
 from plugin.runtime import Runtime
 from plugin.services.fate import Fate, FateKind
+from plugin.services.journal import audit
 from plugin.services.receiver import JOB_KIND, Accepted, Incoming, Receiver, lane_of
 from plugin.store import queue
 from plugin.store.base import db, writing
@@ -35,6 +36,8 @@ _ALSO_KEPT = frozenset({"content-type", "user-agent"})
 _BY_THE_WAY = ("x-forwarded-", "x-request-", "x-real-ip", "x-amzn-", "x-envoy-", "x-b3-")
 _CLOSED = (DeliveryState.HANDLED, DeliveryState.DROPPED)
 _STEP = 500
+_TOLD = 20
+"""Of so many calls the audit log names the numbers."""
 _MOST_REFUSED = 20
 _SHOW_SECONDS = 1.0
 _refused = Counter("bridgehead_deliveries_forged_total", "Calls that nobody could vouch for")
@@ -266,8 +269,12 @@ def note_fate(runtime: Runtime, claim: Claim, fate: Fate) -> None:
 # -- keeping -------------------------------------------------------------------------------------
 
 
-def replay(runtime: Runtime, delivery_ids: Sequence[int]) -> int:
+def replay(runtime: Runtime, actor: str, delivery_ids: Sequence[int]) -> int:
     """Have stored calls handled once more, whatever became of them; returns how many."""
+    with writing() as session:
+        told = [*delivery_ids[:_TOLD], *(["…"] if len(delivery_ids) > _TOLD else [])]
+        subject = "1 call" if len(delivery_ids) == 1 else f"{len(delivery_ids)} calls"
+        audit(runtime, session, actor, "delivery.replay", subject, after=told)
     lanes: set[str] = set()
     count = 0
     for start in range(0, len(delivery_ids), _STEP):

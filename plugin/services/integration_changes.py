@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from plugin.domain.contracts import OpensTickets
 from plugin.domain.errors import RuleError
 from plugin.runtime import Runtime
-from plugin.services import connections, integrations, registration
+from plugin.services import connections, integrations, notices, registration
 from plugin.services.journal import audit
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
@@ -76,7 +76,7 @@ def delete(
     with writing() as session:
         integrations.begin_change(integration, version)
         told = _told(integration)
-        _tell_administrators(runtime, session, actor, integration)
+        notices.integration_deleted(runtime, session, actor, integration)
         workspaces = [link.workspace_id for link in integration.links]
         integration.links.clear()
         integration.state, integration.deleted_at = IntegrationState.DRAFT, runtime.now()
@@ -95,16 +95,6 @@ def _told(integration: Integration) -> dict[str, object]:
         "workspaces": sorted(link.workspace_id for link in integration.links),
         "administrators": sorted(link.email for link in integration.administrators),
     }
-
-
-def _tell_administrators(
-    runtime: Runtime, session: Session, actor: str, integration: Integration
-) -> None:
-    """Write down who has to hear of the deletion, in its transaction; the vendor tells them too."""
-    to = sorted(link.email for link in integration.administrators)
-    if to:
-        after = {"to": to, "workspaces": len(integration.links)}
-        audit(runtime, session, actor, "integration.deletion_told", integration.name, after=after)
 
 
 # -- moving --------------------------------------------------------------------------------------

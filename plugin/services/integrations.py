@@ -258,6 +258,7 @@ def sync_now(
 ) -> list[SyncRun]:
     """Ask for everything the integration needs: both sides' lists, and its workspaces' data."""
     vendor = integration.vendor
+    sync.write_down(runtime, actor, integration.name)
     served = {link.workspace_id for link in integration.links}
     scopes = [each for each in watch.scopes_of(runtime, vendor) if each in served or not each]
     watch.ask(runtime, vendor, scopes, now=True)

@@ -17,6 +17,8 @@ from plugin.store.integrations import Preference
 from plugin.store.journal import AuditEntry, TicketLog
 
 SYSTEM = "Bridgehead"
+HEAD = "audit-head"
+"""The preference that holds the last entry's id and mac, so that a cut tail shows."""
 _PURPOSE = "audit chain"
 _START = "0" * 64
 
@@ -66,7 +68,7 @@ def verify_audit(runtime: Runtime) -> AuditProblem | None:
         if not hmac.compare_digest(entry.mac, _mac(runtime, previous, entry)):
             return AuditProblem(entry.id, "was changed, or an entry before it is missing")
         previous, last_id = entry.mac, entry.id
-    head = db.session.get(Preference, "audit-head")
+    head = db.session.get(Preference, HEAD)
     if head is not None and head.value["mac"] != previous:
         return AuditProblem(last_id + 1, "is missing: the log ends before its recorded last entry")
     return None
@@ -96,9 +98,9 @@ def _mac(runtime: Runtime, previous: str, entry: AuditEntry) -> str:
 
 
 def _note_head(runtime: Runtime, session: Session, entry: AuditEntry) -> None:
-    head = session.get(Preference, "audit-head")
+    head = session.get(Preference, HEAD)
     if head is None:
-        head = Preference(name="audit-head")
+        head = Preference(name=HEAD)
         session.add(head)
     head.value = {"id": entry.id, "mac": entry.mac}
     head.changed_at = runtime.now()

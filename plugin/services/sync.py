@@ -23,6 +23,7 @@ from plugin.domain.reconcile import Guard, SeenRows
 from plugin.runtime import Runtime
 from plugin.services import counting, groups, mapping, mirror, suggesting, tickets, watch
 from plugin.services.groups import GROUPS
+from plugin.services.journal import audit
 from plugin.services.mirror import Counts
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
@@ -99,12 +100,26 @@ def ask_all(
     runtime: Runtime, connection: Connection, *, by: str = "", full: bool = False
 ) -> list[SyncRun]:
     """Ask for everything a connection has, detections included: "Sync now"."""
+    write_down(runtime, by, connection.name)
     runs = [ask(runtime, connection, what, by=by) for what in _lists_of(runtime, connection)]
     scopes = watch.scopes_of(runtime, connection)
     watch.ask(runtime, connection, scopes, now=True)
     return runs + [
         ask(runtime, connection, DATA, scope=scope, by=by, full=full) for scope in scopes
     ]
+
+
+def write_down(runtime: Runtime, by: str, subject: str) -> None:
+    """Note in the audit log that a person asked for data; asking by the clock leaves no entry."""
+    if by:
+        with writing() as session:
+            audit(runtime, session, by, "sync.ask", subject)
+
+
+def again(runtime: Runtime, actor: str, run: SyncRun) -> SyncRun:
+    """Ask for what a run fetched once more."""
+    write_down(runtime, actor, f"{run.connection.name}: {run.what} {run.scope_name}".strip())
+    return ask(runtime, run.connection, run.what, scope=run.scope, by=actor)
 
 
 def _lists_of(runtime: Runtime, connection: Connection) -> tuple[str, ...]:
@@ -166,11 +181,13 @@ def _seconds(amount: float) -> timedelta:
     return timedelta(seconds=amount)
 
 
-def cancel(runtime: Runtime, run: SyncRun) -> None:
-    """Ask a living run to end at its next page."""
-    with writing():
-        if run.living:
+def cancel(runtime: Runtime, actor: str, run: SyncRun) -> None:
+    """Ask a living run to end at its next page; harmless when it has ended."""
+    with writing() as session:
+        if run.living and not run.cancel_asked:
             run.cancel_asked = True
+            subject = f"{run.connection.name}: {run.what} {run.scope_name}".strip()
+            audit(runtime, session, actor, "sync.cancel", subject)
 
 
 # -- one run -----------------------------------------------------------------------------------

@@ -115,6 +115,18 @@ class KeepLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class NoticeLimits:
+    """When something is worth a notification, and what sending an e-mail may cost."""
+
+    settle: int
+    queue_wait: int
+    disk_free: float
+    mail_timeout: float
+    mail_total: float
+    keep_days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pace:
     """How fast one remote is called."""
 
@@ -136,6 +148,7 @@ class Limits:
     access: AccessLimits
     bridges: BridgeLimits
     keep: KeepLimits
+    notices: NoticeLimits
     pace: Mapping[str, Pace]
 
     def pace_of(self, kind: str) -> Pace:
@@ -146,7 +159,7 @@ class Limits:
 SECTIONS: Mapping[str, type[Any]] = {
     name: hint for name, hint in get_type_hints(Limits).items() if name != "pace"
 }
-SHARES = frozenset({"retry_jitter", "failing", "removal_share"})
+SHARES = frozenset({"retry_jitter", "failing", "removal_share", "disk_free"})
 
 
 def read_limits(table: Table, where: str, problems: list[str]) -> Limits | None:

@@ -151,6 +151,7 @@ def _services(reader: _Reader, public_url: str) -> dict[str, Any]:
     return {
         "fast_inbox": reader.read("FAST_INBOX", texts.switch, default=False),
         "smtp_url": reader.read("SMTP_URL", texts.smtp_url, ""),
+        "smtp_cert": reader.file("SMTP_CERT"),
         "mail_from": reader.read("MAIL_FROM", texts.mail_address, _own_sender(public_url)),
         "oidc_issuer": reader.read("OIDC_ISSUER", texts.web_address, ""),
         "oidc_client_id": reader.read("OIDC_CLIENT_ID", str, ""),
@@ -185,6 +186,8 @@ def _check_together(settings: Settings, problems: list[str]) -> None:
         )
     if settings.oidc_client_secret and not settings.oidc_issuer:
         problems.append("BRIDGEHEAD_OIDC_CLIENT_SECRET is set, but BRIDGEHEAD_OIDC_ISSUER is not")
+    if settings.smtp_cert and not settings.smtp_url:
+        problems.append("BRIDGEHEAD_SMTP_CERT is set, but BRIDGEHEAD_SMTP_URL is not")
     if settings.bridge_deadline <= settings.bridge_beat:
         problems.append("BRIDGEHEAD_BRIDGE_DEADLINE must be longer than BRIDGEHEAD_BRIDGE_BEAT")
 

@@ -94,10 +94,17 @@ def database_url(text: str) -> str:
 
 
 def smtp_url(text: str) -> str:
-    """Read ``smtp://user:password@host:port`` or ``smtps://…`` (TLS from the first byte)."""
+    """Read ``smtp://user:password@host:587`` (STARTTLS) or ``smtps://…`` (TLS from the first byte).
+
+    ``smtp+plain://host:25`` is for a relay in one's own network that has no TLS.
+    """
     parts = split_url(text)
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+    if parts.scheme not in ("smtp", "smtps", "smtp+plain") or not parts.hostname:
         raise ValueError("must look like smtp://user:password@host:587 or smtps://…:465")
+    if parts.scheme == "smtp+plain" and "@" in parts.netloc:
+        raise ValueError("must not send a password without TLS; write smtp:// or smtps://")
+    if (parts.username is None) != (parts.password is None):
+        raise ValueError("must hold both a user name and a password, or neither")
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError("must end after host and port; write signs such as / ? # as %2F %3F %23")
     return text

@@ -30,6 +30,7 @@ class Settings:
     trusted_proxies: tuple[str, ...]
     fast_inbox: bool
     smtp_url: str = field(repr=False)
+    smtp_cert: Path | None
     mail_from: str
     oidc_issuer: str
     oidc_client_id: str

@@ -268,7 +268,7 @@ def test_a_bug_leaves_a_dead_letter_that_can_be_replayed(desk: Desk) -> None:
     (row,) = desk.rows()
     assert row.state == DeliveryState.DEAD
     assert db.session.scalars(select(Job)).one().state == JobState.DEAD
-    assert inbox.replay(desk.play.runtime, [row.id]) == 1
+    assert inbox.replay(desk.play.runtime, "anna", [row.id]) == 1
     desk.work(connection)
     (row,) = desk.rows()
     assert (row.state, row.replays) == (DeliveryState.HANDLED, 1)
@@ -280,7 +280,7 @@ def test_a_replay_of_a_handled_call_fetches_again_though_it_is_a_double(desk: De
         desk.accept(connection, saying(MessageId="m1", Note=note))
     desk.work(connection)
     assert len(desk.fetched) == 1
-    inbox.replay(desk.play.runtime, [row.id for row in desk.rows()])
+    inbox.replay(desk.play.runtime, "anna", [row.id for row in desk.rows()])
     desk.work(connection)
     assert len(desk.fetched) == 3
 

@@ -102,7 +102,7 @@ def test_a_cancelled_run_ends_and_says_so(house: House, integration: Integration
     run = sync.ask(
         house.runtime, integration.vendor, sync.DATA, scope=last_runs("data", 1)[0].scope
     )
-    sync.cancel(house.runtime, run)
+    sync.cancel(house.runtime, "anna", run)
     house.work_all()
     db.session.refresh(run)
     assert run.state == RunState.CANCELLED

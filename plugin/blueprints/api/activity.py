@@ -15,7 +15,7 @@ from plugin.blueprints.api.values import (
     ToldWords,
     one_of,
 )
-from plugin.blueprints.guard import allow, runtime
+from plugin.blueprints.guard import allow, person, runtime
 from plugin.domain.model import EventKind
 from plugin.services import groups, inbox, lists, sync
 from plugin.services.access import Role
@@ -145,7 +145,7 @@ class DeliveryReplay(MethodView):
     def post(self, number: int) -> Delivery:
         """Have a stored call handled once more, whatever became of it."""
         delivery = row_of(Delivery, number)
-        inbox.replay(runtime(), [delivery.id])
+        inbox.replay(runtime(), person().name, [delivery.id])
         return delivery
 
 
@@ -188,5 +188,5 @@ class RunCancel(MethodView):
     def post(self, number: int) -> SyncRun:
         """Ask a living run to end at its next page; harmless when it has ended."""
         run = row_of(SyncRun, number)
-        sync.cancel(runtime(), run)
+        sync.cancel(runtime(), person().name, run)
         return run

@@ -29,6 +29,7 @@ sessions = Door("sessions", "Signed-in browsers.")
 tokens = Door("tokens", "Keys for this API.")
 audit = Door("audit", "Who did what, when, before and after.")
 
+_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _EMAIL = r"^[^@\s\u0000]+@[^@\s\u0000]+$"
 
 
@@ -214,6 +215,9 @@ class Audit(MethodView):
         filters={
             "actor": Text(most=254),
             "action": Text(most=60, metadata={"description": "What the action begins with"}),
+            "subject": Text(most=200),
+            "since": Text(matches=_DAY, metadata={"description": "A day in UTC"}),
+            "until": Text(matches=_DAY, metadata={"description": "A day in UTC, included"}),
         },
     )
     def get(self, ask: Ask) -> Listing[AuditEntry]:

@@ -20,6 +20,7 @@ from plugin.blueprints.pages import (
     integrating,
     integration_changes,
     integrations,
+    notifications,
     suggestions,
     tickets,
     window,
@@ -43,6 +44,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     suggestions.blueprint,
     deliveries.blueprint,
     activity.blueprint,
+    notifications.blueprint,
     environment.blueprint,
     audit.blueprint,
 )

@@ -107,7 +107,7 @@ def progress(run_id: int) -> Answer:
 @allow(Role.TECHNICIAN)
 def cancel(run_id: int) -> Answer:
     """Ask a run to end at its next page."""
-    sync.cancel(runtime(), _run(run_id))
+    sync.cancel(runtime(), person().name, _run(run_id))
     flash("The run ends at its next page. What it stored until then stays.", "info")
     return to("activity.run", run_id=run_id)
 
@@ -117,5 +117,5 @@ def cancel(run_id: int) -> Answer:
 def again(run_id: int) -> Answer:
     """Ask for the same run once more."""
     row = _run(run_id)
-    asked = sync.ask(runtime(), row.connection, row.what, scope=row.scope, by=person().name)
+    asked = sync.again(runtime(), person().name, row)
     return to("activity.run", run_id=asked.id)

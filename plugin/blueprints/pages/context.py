@@ -7,7 +7,7 @@ from flask import Flask, g, request, url_for
 from plugin.blueprints.guard import current_person, runtime
 from plugin.blueprints.pages import words
 from plugin.services import lists
-from plugin.services.access import Role
+from plugin.services.access import Person, Role
 from plugin.services.lists import Scope, Waiting
 
 PRODUCTION = "production"
@@ -39,6 +39,7 @@ MENU: tuple[Entry, ...] = (
     Entry("Integrations", "integrations.table", "arrows-exchange"),
     Entry("Environment", "environment.show", "settings", Role.ADMINISTRATOR),
     Entry("Activity"),
+    Entry("Notifications", "notifications.table", "bell"),
     Entry("Sync runs", "activity.table", "refresh"),
     Entry("Received calls", "deliveries.table", "webhook", badge="deliveries_dead"),
     Entry("Audit log", "audit.table", "history", Role.ADMINISTRATOR),
@@ -85,7 +86,14 @@ def _frame() -> dict[str, object]:
             "sign_out": url_for("access.sign_out"),
         },
         "may": _may(who.role),
+        "bell": {"href": url_for("notifications.table"), "count": _unread(who)},
     }
+
+
+def _unread(who: Person) -> str:
+    """Return what the bell shows: nothing, a number, or that there are many."""
+    number = lists.unread(who)
+    return f"{number - 1}+" if number >= lists.MOST_UNREAD else str(number or "")
 
 
 def _may(role: Role) -> dict[str, bool]:

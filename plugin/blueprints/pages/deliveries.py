@@ -14,9 +14,7 @@ from plugin.blueprints.pages.context import scope
 from plugin.blueprints.pages.showing import Answer, ask, csv_file, one, show, to, wants_csv
 from plugin.services import inbox, lists, receiver
 from plugin.services.access import Role
-from plugin.services.journal import audit
 from plugin.services.lists import Ask
-from plugin.store.base import writing
 from plugin.store.work import Delivery
 
 blueprint = new_blueprint("deliveries", __name__)
@@ -118,9 +116,8 @@ def _masked_query(query: str) -> str:
 def replay() -> Answer:
     """Have the chosen calls handled once more: some by their number, or all dead ones."""
     chosen = _chosen()
-    count = inbox.replay(runtime(), chosen) if chosen else 0
+    count = inbox.replay(runtime(), person().name, chosen) if chosen else 0
     if count:
-        _write_down(chosen)
         flash(f"{words.count(count, 'call')} will be handled once more.", "ok")
     else:
         flash("No call was chosen, so nothing was replayed.", "info")
@@ -137,10 +134,3 @@ def _chosen() -> list[int]:
     words_given = request.form.getlist("delivery")[: lists.SIZES[-1]]
     numbers = [int(each) for each in words_given if each.isascii() and each.isdecimal()]
     return lists.of_this_scope(scope(), numbers)
-
-
-def _write_down(chosen: list[int]) -> None:
-    with writing() as session:
-        told = chosen if len(chosen) <= 20 else [*chosen[:20], f"and {len(chosen) - 20} more"]
-        subject = words.count(len(chosen), "call")
-        audit(runtime(), session, person().name, "delivery.replay", subject, after=told)

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -29,6 +30,11 @@ def ask() -> Ask:
 def wants_csv() -> bool:
     """Tell whether the filtered view is wanted as a file."""
     return request.args.get("format") == "csv"
+
+
+def wants_json() -> bool:
+    """Tell whether the filtered view is wanted as a file for programs."""
+    return request.args.get("format") == "json"
 
 
 def one(table: type[Row], number: int) -> Row:
@@ -78,9 +84,29 @@ def csv_file(name: str, header: Sequence[str], rows: Iterable[Sequence[object]])
         for row in rows:
             yield _line(row)
 
-    answer = Response(stream_with_context(lines()), content_type="text/csv; charset=utf-8")
-    day = runtime().now().strftime("%Y-%m-%d")
-    answer.headers["Content-Disposition"] = f'attachment; filename="bridgehead-{name}-{day}.csv"'
+    return _file(lines(), "text/csv; charset=utf-8", f"{name}-{_today()}.csv")
+
+
+def json_file(name: str, items: Iterable[Mapping[str, object]]) -> Response:
+    """Send items as one JSON list, an item a line."""
+
+    def lines() -> Iterator[str]:
+        before = "[\n"
+        for item in items:
+            yield before + json.dumps(item, ensure_ascii=False)
+            before = ",\n"
+        yield "[]\n" if before == "[\n" else "\n]\n"
+
+    return _file(lines(), "application/json", f"{name}-{_today()}.json")
+
+
+def _today() -> str:
+    return runtime().now().strftime("%Y-%m-%d")
+
+
+def _file(parts: Iterator[str], content_type: str, name: str) -> Response:
+    answer = Response(stream_with_context(parts), content_type=content_type)
+    answer.headers["Content-Disposition"] = f'attachment; filename="bridgehead-{name}"'
     answer.headers["Cache-Control"] = "no-store"
     return answer
 

@@ -178,3 +178,75 @@ ACTION_STATE: Mapping[str, State] = {
     "done": ("Done", "done"),
     "failed": ("Failed", "failed"),
 }
+
+NOTICE: Mapping[str, State] = {
+    "connection_broken": ("Connection broken", "critical"),
+    "connection_working": ("Connection works again", "ok"),
+    "secret_expiring": ("Key or certificate expires", "warning"),
+    "licence_expiring": ("Licence expires", "warning"),
+    "dead_letters": ("Dead letters", "dead"),
+    "callbacks_off": ("Callbacks switched off", "warning"),
+    "integration_deleted": ("Integration deleted", "info"),
+    "disk_low": ("Disk nearly full", "critical"),
+    "queue_growing": ("Work falls behind", "warning"),
+}
+MAIL: Mapping[str, State] = {
+    "waiting": ("Waiting", "waiting"),
+    "sending": ("Being sent", "running"),
+    "sent": ("Sent", "done"),
+    "undelivered": ("Undelivered", "dead"),
+    "skipped": ("Not sent", "off"),
+}
+
+ROUTE: Mapping[str, tuple[str, str]] = {
+    "connection_broken": (
+        "A connection is broken",
+        "And when it works again, to those who heard of the break.",
+    ),
+    "secret_expiring": (
+        "A key or certificate is about to expire",
+        "30 days, 7 days and a day before: API tokens and certificates.",
+    ),
+    "licence_expiring": (
+        "Licences are about to expire",
+        "30 days, 7 days and a day before, together for each vendor.",
+    ),
+    "dead_letters": (
+        "Work was given up (dead letters)",
+        "Once for each connection, and again when there are ten times as many.",
+    ),
+    "callbacks_off": (
+        "A host switched our callbacks off",
+        "They are switched on again by themselves.",
+    ),
+    "integration_deleted": (
+        "An integration was deleted",
+        "Its integration administrators always get an e-mail too.",
+    ),
+    "disk_low": ("The disk is nearly full", "At 10 %, 5 % and 2 % free."),
+    "queue_growing": (
+        "Background work falls behind",
+        "When due work has waited for 15 minutes, an hour, four hours.",
+    ),
+}
+"""What a kind of event is called in the settings of notifications, and when it is told."""
+
+AREA: Mapping[str, str] = {
+    "action.": "Actions on devices",
+    "bridge.": "Bridges",
+    "connection.": "Connections",
+    "customer.": "Customers",
+    "delivery.": "Received calls",
+    "environment.": "Environment",
+    "integration.": "Integrations",
+    "mapping.": "Mappings",
+    "notification.": "Notifications",
+    "rule.": "Rules",
+    "secrets.": "Secrets",
+    "session.": "Sessions",
+    "sync.": "Sync runs",
+    "ticket.": "Tickets",
+    "token.": "API tokens",
+    "user.": "Accounts",
+}
+"""What the names of audited actions begin with, and what these are about."""

@@ -10,7 +10,8 @@ from plugin.domain.contracts import Adapter, PlacesPages, SendsWebhooks
 from plugin.domain.errors import EdgeError, RuleError
 from plugin.domain.model import Placement, Subscription
 from plugin.runtime import Runtime
-from plugin.store.base import db
+from plugin.services import notices
+from plugin.store.base import db, writing
 from plugin.store.integrations import Connection, Side
 from plugin.store.queue import Claim, enqueue
 
@@ -74,13 +75,18 @@ def keep_callbacks(runtime: Runtime, claim: Claim) -> datetime | None:
         return None
     url, others = webhook_url(runtime, connection), _tokens_of_others(connection)
     db.session.commit()
-    _make(host, _subscriptions(host, url, others), host.wanted_subscriptions(url))
+    repaired = _make(host, _subscriptions(host, url, others), host.wanted_subscriptions(url))
+    if repaired:
+        with writing() as session:
+            notices.callbacks_off(runtime, session, connection, repaired)
     return runtime.now() + timedelta(seconds=runtime.settings.limits.sync.subscriptions)
 
 
 def _make(
     host: SendsWebhooks, present: list[Subscription], wanted: tuple[Subscription, ...]
-) -> None:
+) -> int:
+    """Register what is missing, remove what is not wanted; returns how many had been off."""
+    repaired = 0
     missing = {(each.url, each.kind) for each in wanted}
     for each in present:
         if (each.url, each.kind) not in missing:
@@ -89,9 +95,11 @@ def _make(
         missing.discard((each.url, each.kind))
         if not each.active:
             host.repair(each)
+            repaired += 1
     for each in wanted:
         if (each.url, each.kind) in missing:
             host.subscribe(each)
+    return repaired
 
 
 # -- taking leave ------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from plugin.domain.errors import ConflictError, RuleError
 from plugin.runtime import Runtime
+from plugin.services import notices
 from plugin.services.connections.callbacks import after_change, wake
 from plugin.services.connections.forms import free_name
 from plugin.services.connections.saving import told
@@ -86,7 +87,10 @@ def delete(
             )
         now, name = runtime.now(), connection.name
         connection.deleted_at = now
-        connection.undo = {"name": name, "integrations": _put_away(runtime, session, connection)}
+        connection.undo = {
+            "name": name,
+            "integrations": _put_away(runtime, session, actor, connection),
+        }
         connection.name = _freed(name, connection.id)
         audit(runtime, session, actor, "connection.delete", name, before=told(connection))
         after_change(runtime, session, connection)
@@ -108,7 +112,9 @@ def _freed(name: str, number: int) -> str:
     return name[: 120 - len(mark)] + mark
 
 
-def _put_away(runtime: Runtime, session: Session, connection: Connection) -> dict[str, list[str]]:
+def _put_away(
+    runtime: Runtime, session: Session, actor: str, connection: Connection
+) -> dict[str, list[str]]:
     """Delete the connection's integrations; return the workspaces that each of them served."""
     put_away: dict[str, list[str]] = {}
     living = select(Integration).where(_of(connection), Integration.deleted_at.is_(None))
@@ -118,6 +124,7 @@ def _put_away(runtime: Runtime, session: Session, connection: Connection) -> dic
         )
         put_away[str(integration.id)] = sorted(session.scalars(links))
         integration.deleted_at = runtime.now()
+        notices.integration_deleted(runtime, session, actor, integration)
         mine = WorkspaceLink.integration_id == integration.id
         session.execute(
             remove(WorkspaceLink).where(mine).execution_options(synchronize_session="fetch")

@@ -39,6 +39,15 @@ from plugin.services.lists.names import (
     of_this_scope,
     workspace_names,
 )
+from plugin.services.lists.notices import (
+    MOST_UNREAD,
+    NoticeLine,
+    count_undelivered,
+    mails,
+    notices,
+    undelivered_mails,
+    unread,
+)
 from plugin.services.lists.overview import (
     ConnectionLine,
     IntegrationLine,
@@ -79,6 +88,7 @@ from plugin.services.lists.work import (
 )
 
 __all__ = [
+    "MOST_UNREAD",
     "SIZES",
     "Ask",
     "ConnectionLine",
@@ -92,6 +102,7 @@ __all__ = [
     "Listing",
     "LogLine",
     "MappingLine",
+    "NoticeLine",
     "Overview",
     "Part",
     "Preview",
@@ -114,6 +125,7 @@ __all__ = [
     "connection_names",
     "connections",
     "connections_by_environment",
+    "count_undelivered",
     "coverage",
     "dead_since",
     "deliveries",
@@ -128,8 +140,11 @@ __all__ = [
     "last_runs",
     "licence_figures",
     "licences",
+    "mails",
     "mapping_of",
     "mappings",
+    "names_for",
+    "notices",
     "number_of_companies",
     "number_of_exact",
     "number_of_refusals",
@@ -149,6 +164,8 @@ __all__ = [
     "tickets",
     "tokens",
     "uncovered",
+    "undelivered_mails",
+    "unread",
     "users",
     "waiting",
     "workspace_choices",

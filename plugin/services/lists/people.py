@@ -1,7 +1,8 @@
 """Who may enter and what they did: users, sessions, API tokens, the audit log."""
 
+import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Select, select
 
@@ -11,6 +12,8 @@ from plugin.store.base import db
 from plugin.store.journal import AuditEntry
 from plugin.store.people import ApiToken, User, UserSession
 
+_DAY = re.compile(r"(19|2[0-9])[0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)
+
 
 def _audit_ids(_scope: Scope, ask: Ask) -> Select[int]:
     query = select(AuditEntry.id)
@@ -18,6 +21,12 @@ def _audit_ids(_scope: Scope, ask: Ask) -> Select[int]:
         query = query.where(contains(actor, AuditEntry.actor))
     if action := ask.text("action"):
         query = query.where(AuditEntry.action.startswith(action, autoescape=True))
+    if subject := ask.text("subject"):
+        query = query.where(contains(subject, AuditEntry.subject))
+    if since := day_of(ask.text("since")):
+        query = query.where(AuditEntry.at >= since)
+    if until := day_of(ask.text("until")):
+        query = query.where(AuditEntry.at < until + timedelta(days=1))
     if ask.q:
         query = query.where(
             contains(ask.q, AuditEntry.subject, AuditEntry.action, AuditEntry.actor)
@@ -25,12 +34,27 @@ def _audit_ids(_scope: Scope, ask: Ask) -> Select[int]:
     return ordered(query, ask, {"time": (AuditEntry.at, AuditEntry.id)}, "-time")
 
 
+def day_of(text: str) -> datetime | None:
+    """Return the begin of a day in UTC, or None for what is no day.
+
+    >>> day_of("2026-11-02"), day_of("yesterday"), day_of("0001-01-01")
+    (datetime.datetime(2026, 11, 2, 0, 0, tzinfo=datetime.timezone.utc), None, None)
+    """
+    if not _DAY.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
 def _audit_rows(ids: Sequence[int]) -> dict[int, AuditEntry]:
     return by_id(db.session.scalars(select(AuditEntry).where(AuditEntry.id.in_(ids))).all())
 
 
 audit: Table[AuditEntry] = Table(_audit_ids, _audit_rows)
-"""The audit log. Filters: ``actor``, ``action`` (what it begins with). Sorts: ``time``."""
+"""The audit log. Filters: ``actor``, ``action`` (what it begins with), ``subject``, ``since`` and
+``until`` (days in UTC, both included). Sorts: ``time``."""
 
 
 def _user_ids(_scope: Scope, ask: Ask) -> Select[int]:

@@ -28,7 +28,7 @@ LISTS = {
     "users": 1,
     "sessions": 1,
     "tokens": 4,
-    "audit": 15,
+    "audit": 17,
 }
 
 

@@ -4,7 +4,8 @@ import json
 import secrets
 from datetime import timedelta
 
-from plugin.services import connections
+from plugin.domain.notice_texts import Told
+from plugin.services import connections, notice_policy, notices
 from plugin.store.base import writing
 from plugin.store.work import Delivery, SyncRun
 from tests.blueprints.pages.office import Office
@@ -22,6 +23,7 @@ def fill(office: Office) -> None:
         office.house.sync(connection)
     _add_calls(office)
     _add_runs(office)
+    _add_notices(office)
 
 
 def _add_calls(office: Office) -> None:
@@ -65,3 +67,13 @@ def _add_runs(office: Office) -> None:
                     problem="the vendor did not answer" if state == "failed" else "",
                 )
             )
+
+
+def _add_notices(office: Office) -> None:
+    """Add one notification of each kind, and an e-mail that reached nobody."""
+    runtime = office.house.runtime
+    with writing() as session:
+        for kind in notice_policy.ROUTED:
+            title = f"=cmd() {kind} {HOSTILE}"
+            told = Told(kind, title, f"It said {HOSTILE}.\nWhat to do: look.", "/connections/1")
+            notices.tell(runtime, session, told, to=["somebody@vendor.example"])

@@ -13,7 +13,7 @@ from tests.blueprints.pages.office import Office
 
 EVIL = "<svg onload=alert(1)>"
 FORMULA = "=cmd|' /C calc'!A0"
-LISTS = ("/devices", "/tickets", "/tickets/log", "/deliveries", "/runs", "/audit")
+LISTS = ("/devices", "/tickets", "/tickets/log", "/deliveries", "/runs", "/audit", "/notifications")
 PAGES = (
     "/",
     *LISTS,

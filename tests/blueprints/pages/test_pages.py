@@ -54,6 +54,8 @@ FOR_ALL = (
     "/runs?state=failed&what=data",
     "/runs/1",
     "/runs/1/progress",
+    "/notifications",
+    "/notifications?state=unread&kind=connection_broken&q=x",
     "/sessions",
     "/password",
 )
@@ -71,6 +73,9 @@ FOR_ADMINISTRATORS = (
     "/integrations/1/delete",
     "/environment",
     "/environment/beta",
+    "/notifications/mails",
+    "/notifications/mails?state=undelivered&q=x",
+    "/notifications/settings",
     "/audit",
     "/audit?actor=test&action=connection&q=x",
 )
@@ -95,7 +100,7 @@ def test_a_stranger_is_sent_to_the_sign_in(office: Office, path: str) -> None:
 def test_a_viewer_sees_pages_without_buttons_that_change_things(office: Office, path: str) -> None:
     shown = office.viewer.read(path)
     actions = set(re.findall(r'<form[^>]*method="post"[^>]*action="([^"]*)"', shown))
-    own = {"/sign-out", "/password", ""}
+    own = {"/sign-out", "/password", "/notifications/read", ""}
     assert {each for each in actions if not each.startswith("/sessions/")} <= own
 
 

@@ -23,7 +23,7 @@ from plugin.app import create_app, run_worker
 from plugin.domain.errors import PluginError
 from plugin.edge.emulator import Served
 from plugin.runtime import Runtime
-from plugin.sandbox.connect import connect
+from plugin.sandbox.connect import HOST, connect, pages_in
 from plugin.sandbox.control import control_app
 from plugin.sandbox.server import Sandbox
 from plugin.services import access, journal, secrets
@@ -196,7 +196,7 @@ def _connect_sandbox(runtime: Runtime, settings: Settings) -> None:
     if connect(runtime, settings.sandbox_port + 1):
         for _ in range(FIRST_DETECTIONS):
             _let_happen(address, what="detection")
-        _let_happen(address, what="frame", url=f"{settings.public_url}/?embedded=1")
+        _let_happen(address, what="frame", url=f"{settings.public_url}{pages_in(HOST)}")
 
 
 def _lively(settings: Settings) -> Settings:

@@ -2,10 +2,11 @@
 
 from flask import Blueprint, Flask
 
-from plugin.blueprints import access, api, errors, health, messages, pages, webhooks
+from plugin.blueprints import access, api, embedding, errors, health, messages, pages, webhooks
 
 ALL: tuple[Blueprint, ...] = (
     access.blueprint,
+    embedding.blueprint,
     health.blueprint,
     webhooks.blueprint,
     *pages.BLUEPRINTS,

@@ -83,14 +83,14 @@ def sign_out() -> Response:
 
 
 @blueprint.get("/password")
-@allow(Role.VIEWER)
+@allow(Role.VIEWER, limited=True)
 def password() -> str:
     """Show the form for a new password."""
     return _password_page({})
 
 
 @blueprint.post("/password")
-@allow(Role.VIEWER)
+@allow(Role.VIEWER, limited=True)
 def change_password() -> Answer:
     """Set a new password."""
     given, faults = PasswordForm.read(request.form)
@@ -123,7 +123,7 @@ def _user() -> User:
 
 
 @blueprint.get("/sessions")
-@allow(Role.VIEWER)
+@allow(Role.VIEWER, limited=True)
 def sessions() -> str:
     """Show where one is signed in; an administrator sees everybody."""
     mine = None if person().role.covers(Role.ADMINISTRATOR) else person().user_id or -1
@@ -133,7 +133,7 @@ def sessions() -> str:
 
 
 @blueprint.post("/sessions/<int:session_id>/end")
-@allow(Role.VIEWER)
+@allow(Role.VIEWER, limited=True)
 def end(session_id: int) -> Response:
     """End a session: one's own, or anybody's for an administrator."""
     found = db.session.get(UserSession, session_id) or abort(404)

@@ -8,7 +8,7 @@ from marshmallow import fields
 
 from plugin.blueprints.api.doors import Door, page_of
 from plugin.blueprints.api.values import Answer, Moment, QueryWhole, Text, one_of
-from plugin.blueprints.guard import allow, runtime
+from plugin.blueprints.guard import allow, runtime, scope
 from plugin.domain.model import DeviceClass, LicenceKind, LicenceState, Protection, Severity
 from plugin.services import lists
 from plugin.services.access import Role
@@ -153,7 +153,7 @@ class StatisticsSchema(Answer):
 class Workspaces(MethodView):
     """All workspaces."""
 
-    @allow(Role.VIEWER)
+    @allow(Role.VIEWER, limited=True)
     @workspaces.lists(
         WorkspaceSchema,
         sorts=("name", "devices"),
@@ -168,7 +168,7 @@ class Workspaces(MethodView):
 class Companies(MethodView):
     """All companies."""
 
-    @allow(Role.VIEWER)
+    @allow(Role.VIEWER, limited=True)
     @companies.lists(
         CompanySchema,
         sorts=("name",),
@@ -183,7 +183,7 @@ class Companies(MethodView):
 class Devices(MethodView):
     """All devices."""
 
-    @allow(Role.VIEWER)
+    @allow(Role.VIEWER, limited=True)
     @devices.lists(
         DeviceSchema,
         sorts=("name", "protection", "contact"),
@@ -198,7 +198,7 @@ class Devices(MethodView):
 class Detections(MethodView):
     """All detections."""
 
-    @allow(Role.VIEWER)
+    @allow(Role.VIEWER, limited=True)
     @detections.lists(
         DetectionSchema,
         sorts=("time",),
@@ -218,7 +218,7 @@ class Detections(MethodView):
 class Licences(MethodView):
     """All licences."""
 
-    @allow(Role.VIEWER)
+    @allow(Role.VIEWER, limited=True)
     @licences.lists(
         LicenceSchema,
         sorts=("product", "expires", "used"),
@@ -233,12 +233,11 @@ class Licences(MethodView):
 class Statistics(MethodView):
     """The numbers over everything."""
 
-    @allow(Role.VIEWER)
+    @allow(Role.VIEWER, limited=True)
     @statistics.answers(StatisticsSchema)
     def get(self) -> dict[str, int]:
         """Count workspaces, devices by protection, and what waits."""
-        scope = lists.scope_of(runtime())
-        counted, waits = lists.statistics(runtime(), scope), lists.waiting(runtime(), scope)
+        counted, waits = lists.statistics(runtime(), scope()), lists.waiting(runtime(), scope())
         return {
             "workspaces": counted.workspaces,
             "devices": counted.devices,

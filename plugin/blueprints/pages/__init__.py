@@ -17,12 +17,14 @@ from plugin.blueprints.pages import (
     integrating,
     integrations,
     mapping,
+    records,
     tickets,
 )
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     dashboard.blueprint,
     devices.blueprint,
+    records.blueprint,
     actions.blueprint,
     tickets.blueprint,
     connections.blueprint,

@@ -33,7 +33,7 @@ COLUMNS = (
 
 
 @blueprint.get("/devices")
-@allow(Role.VIEWER)
+@allow(Role.VIEWER, limited=True)
 def table() -> Answer:
     """List the devices."""
     asked = ask()
@@ -44,13 +44,18 @@ def table() -> Answer:
         "devices/table.html",
         listing=lists.devices.page(runtime(), asked, scope()),
         clients=lists.client_names(scope(), MANY_CLIENTS),
-        chosen=one(WorkspaceRow, number) if number and number > 0 else None,
+        chosen=_chosen(number) if number and number > 0 else None,
         ask=asked,
     )
 
 
+def _chosen(number: int) -> WorkspaceRow:
+    row = one(WorkspaceRow, number)
+    return row if scope().shows_workspace(row.vendor_id, row.workspace_id) else abort(404)
+
+
 def _cells(asked: Ask) -> Iterator[tuple[object, ...]]:
-    for line in lists.devices.walk(runtime(), asked):
+    for line in lists.devices.walk(runtime(), asked, scope()):
         yield _row(line)
 
 
@@ -70,11 +75,11 @@ def _row(line: DeviceLine) -> tuple[object, ...]:
 
 
 @blueprint.get("/devices/<int:device_id>")
-@allow(Role.VIEWER)
+@allow(Role.VIEWER, limited=True)
 def device(device_id: int) -> Answer:
     """Show one device, its conditions, detections and tickets."""
     row = one(DeviceRow, device_id)
-    if row.vendor_id not in scope().vendors:
+    if not scope().shows_workspace(row.vendor_id, row.workspace_id):
         abort(404)
     about = lists.about_device(row)
     here = Ask().with_filters(device=row.device_id, vendor=row.vendor_id, place=row.workspace_id)

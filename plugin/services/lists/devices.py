@@ -62,6 +62,7 @@ class LicenceLine:
 def _device_ids(scope: Scope, ask: Ask) -> Select[int]:
     query = select(DeviceRow.id).where(DeviceRow.gone_at.is_(None))
     query = query.where(*scope.of_seen(DeviceRow.vendor_id))
+    query = query.where(*scope.of_clients(DeviceRow.vendor_id, DeviceRow.workspace_id))
     query = _of_workspaces(query, ask, DeviceRow.vendor_id, DeviceRow.workspace_id)
     if protection := ask.text("protection"):
         query = query.where(DeviceRow.protection == protection)
@@ -101,6 +102,7 @@ def _device_total(scope: Scope, ask: Ask) -> int | None:
         return 0
     query = select(func.coalesce(func.sum(column), 0))
     query = query.where(*scope.of_seen(WorkspaceRow.vendor_id), *_named(ask))
+    query = query.where(*scope.of_clients(WorkspaceRow.vendor_id, WorkspaceRow.workspace_id))
     return db.session.scalar(query)
 
 
@@ -157,6 +159,7 @@ name). Sorts: ``name``, ``protection`` (most urgent first), ``contact``."""
 def _detection_ids(scope: Scope, ask: Ask) -> Select[int]:
     query = select(DetectionRow.id)
     query = query.where(*scope.of_seen(DetectionRow.vendor_id))
+    query = query.where(*scope.of_clients(DetectionRow.vendor_id, DetectionRow.workspace_id))
     query = _of_workspaces(query, ask, DetectionRow.vendor_id, DetectionRow.workspace_id)
     if device_id := ask.text("device"):
         query = query.where(DetectionRow.device_id == device_id)
@@ -195,6 +198,7 @@ def _licence_ids(scope: Scope, ask: Ask) -> Select[int]:
     query = select(LicenceRow.id).where(
         LicenceRow.gone_at.is_(None), *scope.of_seen(LicenceRow.vendor_id)
     )
+    query = query.where(*scope.of_clients(LicenceRow.vendor_id, LicenceRow.workspace_id))
     query = _of_workspaces(query, ask, LicenceRow.vendor_id, LicenceRow.workspace_id)
     if state := ask.text("state"):
         query = query.where(LicenceRow.state == state)

@@ -2,10 +2,21 @@
 
 from flask import Blueprint, Flask
 
-from plugin.blueprints import access, api, embedding, errors, health, messages, pages, webhooks
+from plugin.blueprints import (
+    access,
+    api,
+    embedding,
+    errors,
+    health,
+    messages,
+    pages,
+    second_factor,
+    webhooks,
+)
 
 ALL: tuple[Blueprint, ...] = (
     access.blueprint,
+    second_factor.blueprint,
     embedding.blueprint,
     health.blueprint,
     webhooks.blueprint,

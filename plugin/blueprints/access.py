@@ -17,8 +17,8 @@ from plugin.blueprints.guard import (
     blueprint as new_blueprint,
 )
 from plugin.domain.errors import RuleError
-from plugin.services import access, lists
-from plugin.services.access import Role
+from plugin.services import access, lists, second_factor
+from plugin.services.access import CodeNeededError, Role
 from plugin.store.base import db
 from plugin.store.people import User, UserSession
 
@@ -41,6 +41,11 @@ def enter() -> Answer:
     try:
         secret, _csrf = access.sign_in(
             runtime(), given["email"], given["password"], request.user_agent.string
+        )
+    except CodeNeededError as needed:
+        voucher = second_factor.challenge(runtime(), needed.user_id)
+        return render_template(
+            "sign_in_code.html", voucher=voucher, next=own_address(given["next"])
         )
     except RuleError as error:
         return _sign_in_page(given["next"], given["email"], error.message), 422

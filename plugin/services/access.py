@@ -65,6 +65,15 @@ class SignInError(RuleError):
     """The sign-in was refused; the text is the same whatever the reason, but for waiting."""
 
 
+class CodeNeededError(SignInError):
+    """The password is right, and the account has a second factor, which is asked for next."""
+
+    def __init__(self, user_id: int) -> None:
+        """Keep whose second factor it is."""
+        self.user_id = user_id
+        super().__init__("code", "Enter the code of your second factor.")
+
+
 # -- accounts ----------------------------------------------------------------------------------
 
 
@@ -136,20 +145,24 @@ def _matches(hashed: str, password: str) -> bool:
 def sign_in(runtime: Runtime, email: str, password: str, agent: str = "") -> tuple[str, str]:
     """Check a password and start a session; returns the cookie's secret and the form token.
 
-    SignInError when it is wrong, or when too many tries failed lately.
+    SignInError when it is wrong, or when too many tries failed lately; CodeNeededError when it is
+    right and the account has a second factor.
     """
     email = email.strip().lower()[:254]
-    _refuse_guessing(runtime, email)
+    refuse_guessing(runtime, email)
     user = db.session.scalar(select(User).where(User.email == email))
     good = _matches(user.password_hash if user else _NOBODY, password[:1000])
     if user is None or not good or user.disabled:
         with writing() as session:
             session.add(SignInTry(account=email, at=runtime.now()))
         raise SignInError("email", "E-mail address or password is wrong.")
+    if user.totp_sealed:
+        raise CodeNeededError(user.id)
     return start_session(runtime, user, agent)
 
 
-def _refuse_guessing(runtime: Runtime, email: str) -> None:
+def refuse_guessing(runtime: Runtime, email: str) -> None:
+    """Raise SignInError when tries for this account failed too often lately."""
     limits = runtime.settings.limits.access
     since = runtime.now() - timedelta(seconds=limits.sign_in_window)
     tries = db.session.scalar(

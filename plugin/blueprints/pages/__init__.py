@@ -3,6 +3,7 @@
 from flask import Blueprint, Flask
 
 from plugin.blueprints.pages import (
+    accounts,
     actions,
     activity,
     audit,
@@ -37,6 +38,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     activity.blueprint,
     environment.blueprint,
     audit.blueprint,
+    accounts.blueprint,
 )
 
 

@@ -41,9 +41,12 @@ MENU: tuple[Entry, ...] = (
     Entry("Sync runs", "activity.table", "refresh"),
     Entry("Received calls", "deliveries.table", "webhook", badge="deliveries_dead"),
     Entry("Audit log", "audit.table", "history", Role.ADMINISTRATOR),
+    Entry("Accounts", "accounts.table", "users", Role.ADMINISTRATOR),
+    Entry("API tokens", "accounts.tokens", "key", Role.ADMINISTRATOR),
     Entry("Account"),
     Entry("Sessions", "access.sessions", "users"),
     Entry("Password", "access.password", "key"),
+    Entry("Second factor", "second_factor.page", "shield-check"),
 )
 
 

@@ -40,6 +40,8 @@ FOR_ALL = (
     "/runs/1/progress",
     "/sessions",
     "/password",
+    "/second-factor",
+    "/records/1?screen=company&record=3",
 )
 FOR_TECHNICIANS = ("/deliveries/1", "/devices/1/actions/scan")
 FOR_ADMINISTRATORS = (
@@ -51,6 +53,10 @@ FOR_ADMINISTRATORS = (
     "/integrations/new",
     "/environment",
     "/environment/beta",
+    "/accounts",
+    "/accounts/new",
+    "/accounts/1",
+    "/tokens",
     "/audit",
     "/audit?actor=test&action=connection&q=x",
 )

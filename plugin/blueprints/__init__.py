@@ -9,14 +9,18 @@ from plugin.blueprints import (
     errors,
     health,
     messages,
+    oidc,
     pages,
     second_factor,
+    setting_up,
     webhooks,
 )
 
 ALL: tuple[Blueprint, ...] = (
     access.blueprint,
     second_factor.blueprint,
+    oidc.blueprint,
+    setting_up.blueprint,
     embedding.blueprint,
     health.blueprint,
     webhooks.blueprint,

@@ -17,7 +17,7 @@ from plugin.blueprints.guard import (
     blueprint as new_blueprint,
 )
 from plugin.domain.errors import RuleError
-from plugin.services import access, lists, second_factor
+from plugin.services import access, lists, second_factor, sign_on
 from plugin.services.access import CodeNeededError, Role
 from plugin.store.base import db
 from plugin.store.people import User, UserSession
@@ -30,7 +30,7 @@ Answer = str | Response | tuple[str, int]
 @anyone(why="this is where people come in", in_frames=True)
 def sign_in() -> str:
     """Show the sign-in form."""
-    return _sign_in_page(request.args.get("next", ""))
+    return sign_in_page(request.args.get("next", ""))
 
 
 @blueprint.post("/sign-in")
@@ -48,19 +48,22 @@ def enter() -> Answer:
             "sign_in_code.html", voucher=voucher, next=own_address(given["next"])
         )
     except RuleError as error:
-        return _sign_in_page(given["next"], given["email"], error.message), 422
+        return sign_in_page(given["next"], given["email"], error.message), 422
     answer = redirect(own_address(given["next"]))
     start_cookie(answer, secret)
     return answer
 
 
-def _sign_in_page(target: str, email: str = "", error: str = "") -> str:
+def sign_in_page(target: str, email: str = "", error: str = "") -> str:
+    """Show the sign-in form, with single sign-on where a provider is configured."""
+    oidc = {"href": url_for("oidc.leave", next=own_address(target)), "label": "Single sign-on"}
     return render_template(
         "sign_in.html",
         action=url_for("access.enter"),
         next=own_address(target) if target else "",
         email=email,
         error=error,
+        oidc=oidc if sign_on.is_on(runtime()) else None,
         window_href=url_for("access.sign_in", next=own_address(target)),
     )
 

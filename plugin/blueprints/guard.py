@@ -274,6 +274,11 @@ def _visitor_cookie() -> str:
     return cookie_name() + "-visitor"
 
 
+def sign_on_cookie() -> str:
+    """Return the name of the cookie that waits for the identity provider's answer."""
+    return cookie_name() + "-sign-on"
+
+
 def give_cookie(response: BaseResponse, name: str, value: str, max_age: int | None) -> None:
     """Set a cookie that works inside a host's frame (https) or on loopback (plain http)."""
     secure = request.is_secure

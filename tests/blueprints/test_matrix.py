@@ -153,7 +153,7 @@ def test_what_is_open_to_everybody_says_why_and_is_no_more_than_this(matrix: Mat
         "access.enter",
         "access.sign_out",
         "second_factor.enter",
-        "setting_up.show",
+        "setting_up.start",
         "setting_up.finish",
         "oidc.leave",
         "oidc.come_back",

@@ -157,7 +157,7 @@ def test_what_is_open_to_everybody_says_why_and_is_no_more_than_this(matrix: Mat
         "setting_up.finish",
         "oidc.leave",
         "oidc.come_back",
-        "launching.show",
+        "launching.launch",
         "embedding.launch",
         "embedding.hand_over",
         "webhooks.receive",

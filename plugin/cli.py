@@ -196,7 +196,7 @@ def _connect_sandbox(runtime: Runtime, settings: Settings) -> None:
     if connect(runtime, settings.sandbox_port + 1):
         for _ in range(FIRST_DETECTIONS):
             _let_happen(address, what="detection")
-        _let_happen(address, what="frame", url=f"{settings.public_url}{pages_in(HOST)}")
+        _let_happen(address, what="frame", url=pages_in(runtime, HOST))
 
 
 def _lively(settings: Settings) -> Settings:

@@ -8,7 +8,7 @@ cookie in a frame, as a bearer in the page's memory.
 
 from typing import Any
 
-from flask import Response, abort, g, jsonify, request, url_for
+from flask import Response, abort, g, jsonify, redirect, request, url_for
 
 from plugin.blueprints.forms import Form, text
 from plugin.blueprints.guard import (
@@ -22,6 +22,7 @@ from plugin.blueprints.guard import (
     start_cookie,
 )
 from plugin.blueprints.guard import blueprint as new_blueprint
+from plugin.blueprints.pages.context import embedded
 from plugin.blueprints.pages.showing import Answer, one, show
 from plugin.domain.contracts import ProvesMembers
 from plugin.domain.errors import EdgeError, ForgedError, RuleError
@@ -56,8 +57,11 @@ def launch(connection_id: int) -> Answer:
     g.only_frames = [origin_of(connection)]
     adapter = runtime().hosts[connection.kind]
     screen, record = request.args.get("screen", ""), request.args.get("id", "")
-    onward = url_for("records.record", host_id=connection.id, screen=screen, record=record)
+    more = {name: request.args[name] for name in ("name", "serial") if name in request.args}
+    onward = url_for("records.record", host_id=connection.id, screen=screen, record=record, **more)
     if not issubclass(adapter, ProvesMembers):
+        if not embedded():
+            return redirect(onward)
         return show("embedding/unproven.html", title=adapter.title, onward=onward)
     return show(
         "embedding/launch.html",

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from plugin.domain.errors import RuleError
 from plugin.runtime import Runtime
 from plugin.sandbox.emulators import EMULATORS
-from plugin.services import connections, integrations, mapping, mirror, proven
+from plugin.services import connections, integrations, mapping, mirror, placing, proven
 from plugin.services.access import Role
 from plugin.services.journal import SYSTEM
 from plugin.store.base import db, writing
@@ -37,10 +37,10 @@ def connect(runtime: Runtime, first_port: int) -> bool:
     return True
 
 
-def pages_in(kind: str) -> str:
-    """Return the path of ours that the sandbox's host of this kind frames, with its own tokens."""
-    number = db.session.scalar(select(Connection.id).where(Connection.kind == kind))
-    return f"/embed/{number}?screen=[cw_screen]&id=[cw_id]"
+def pages_in(runtime: Runtime, kind: str) -> str:
+    """Return our address that the sandbox's host of this kind frames, with its own tokens."""
+    connection = db.session.scalars(select(Connection).where(Connection.kind == kind)).one()
+    return placing.address(runtime, connection)
 
 
 def _integration(runtime: Runtime, host: Connection, vendor: Connection) -> Integration:

@@ -5,13 +5,13 @@ from flask import Flask
 from plugin.blueprints.api import (
     actions,
     activity,
-    customers,
     document,
     integrations,
     kinds,
     launching,
     mappings,
     people,
+    placing,
     seen,
     tickets,
 )
@@ -21,7 +21,7 @@ DOORS: tuple[Door, ...] = (
     kinds.environment,
     kinds.vendors,
     kinds.hosts,
-    customers.door,
+    placing.door,
     integrations.door,
     seen.workspaces,
     seen.companies,

@@ -18,6 +18,7 @@ from plugin.blueprints.pages import (
     integrating,
     integrations,
     mapping,
+    placing,
     records,
     tickets,
 )
@@ -31,6 +32,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     connections.blueprint,
     connecting.blueprint,
     customers.blueprint,
+    placing.blueprint,
     integrations.blueprint,
     integrating.blueprint,
     mapping.blueprint,

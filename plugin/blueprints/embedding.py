@@ -57,8 +57,14 @@ def launch(connection_id: int) -> Answer:
     g.only_frames = [origin_of(connection)]
     adapter = runtime().hosts[connection.kind]
     screen, record = request.args.get("screen", ""), request.args.get("id", "")
-    more = {name: request.args[name] for name in ("name", "serial") if name in request.args}
-    onward = url_for("records.record", host_id=connection.id, screen=screen, record=record, **more)
+    onward = url_for(
+        "records.record",
+        host_id=connection.id,
+        screen=screen,
+        record=record,
+        name=request.args.get("name"),
+        serial=request.args.get("serial"),
+    )
     if not issubclass(adapter, ProvesMembers):
         if not embedded():
             return redirect(onward)

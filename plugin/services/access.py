@@ -20,7 +20,7 @@ from plugin.store.people import ApiToken, SignInTry, User, UserSession
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _NOBODY = _hasher.hash(secrets.token_urlsafe(16))
-"""Checked for unknown accounts, so that known and unknown ones take the same time."""
+"""Checked for accounts that are unknown or have no password, so that all take the same time."""
 
 SHORTEST_PASSWORD = 12
 SEEN_EVERY = timedelta(minutes=1)
@@ -151,7 +151,8 @@ def sign_in(runtime: Runtime, email: str, password: str, agent: str = "") -> tup
     email = email.strip().lower()[:254]
     refuse_guessing(runtime, email)
     user = db.session.scalar(select(User).where(User.email == email))
-    good = _matches(user.password_hash if user else _NOBODY, password[:1000])
+    hashed = (user.password_hash if user else "") or _NOBODY
+    good = _matches(hashed, password[:1000])
     if user is None or not good or user.disabled:
         with writing() as session:
             session.add(SignInTry(account=email, at=runtime.now()))

@@ -1,7 +1,7 @@
 """One-time links: one device, one look, ten minutes, no sign-in and no script."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -34,7 +34,7 @@ def link(bench: Office, **wish: str) -> str:
     wish = wish or {"serial": "SN-1"}
     made = bench.stranger().client.post("/api/v1/launch-links", json=wish, headers=headers)
     assert made.status_code == 201, made.text
-    return urlsplit(made.get_json()["url"]).path
+    return str(urlsplit(made.get_json()["url"]).path)
 
 
 def test_a_link_shows_one_device_once_without_script_or_session(bench: Office) -> None:
@@ -59,10 +59,10 @@ def test_a_link_ends_with_its_time(bench: Office) -> None:
 
 @pytest.mark.parametrize("change", [lambda path: path[:-1], lambda path: path[:-1] + "~"])
 def test_an_altered_link_opens_nothing_and_leaves_the_true_one_good(
-    bench: Office, change: "object"
+    bench: Office, change: Callable[[str], str]
 ) -> None:
     path = link(bench)
-    altered = change(path)  # type: ignore[operator]
+    altered = change(path)
     answer = bench.stranger().get(altered)
     assert (answer.status_code, "a letter was changed" in answer.text) == (410, True)
     assert bench.stranger().get(path).status_code == 200

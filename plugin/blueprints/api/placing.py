@@ -28,6 +28,12 @@ class PlacementSchema(Answer):
     url = fields.String()
 
 
+class PlacementsSchema(Answer):
+    """Our pages in a host's screens."""
+
+    items = fields.List(fields.Nested(PlacementSchema))
+
+
 class PlaceWishSchema(Wish):
     """Where to show our page; the words are the host's."""
 
@@ -48,10 +54,10 @@ class Pages(MethodView):
     """The pages in one host's screens."""
 
     @allow(Role.ADMINISTRATOR)
-    @door.answers(PlacementSchema(many=True))
-    def get(self, number: int) -> list[Placement]:
+    @door.answers(PlacementsSchema)
+    def get(self, number: int) -> dict[str, list[Placement]]:
         """Tell which pages of ours stand in the host now."""
-        return placing.placed(runtime(), _host(number))
+        return {"items": placing.placed(runtime(), _host(number))}
 
     @allow(Role.ADMINISTRATOR)
     @door.takes(PlaceWishSchema)

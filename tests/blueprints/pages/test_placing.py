@@ -26,7 +26,7 @@ def test_a_pod_and_a_tab_are_placed_seen_and_taken_away(empty_office: Office, ki
     assert entry["url"].endswith(f"/embed/{connection.id}?screen=[cw_screen]&id=[cw_id]")
     shown = admin.read(path)
     number = re.findall(r'name="id" value="([^"]+)"', shown)[0]
-    told = admin.client.get(f"/api/v1{path}").get_json()
+    told = admin.client.get(f"/api/v1{path}").get_json()["items"]
     assert [(each["kind"], each["title"]) for each in told] == [(kind, "Security")]
     assert admin.post(f"{path}/remove", {"id": number}).status_code == 303
     assert empty_office.house.emulators[PSA].state()["hosted_pages"] == []

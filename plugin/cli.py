@@ -11,7 +11,6 @@ import urllib.request
 from dataclasses import replace
 
 import click
-from sqlalchemy import select
 
 from plugin import __version__
 from plugin.app import create_app, run_worker
@@ -20,15 +19,13 @@ from plugin.cli_shared import as_json, inside, is_answered, operator, own_host, 
 from plugin.domain.errors import PluginError
 from plugin.edge.emulator import Served
 from plugin.runtime import Runtime
-from plugin.sandbox.connect import connect
+from plugin.sandbox.connect import HOST, connect, pages_in
 from plugin.sandbox.control import control_app
 from plugin.sandbox.server import Sandbox
-from plugin.services import access, journal, secrets
+from plugin.services import access, journal, secrets, setting_up
 from plugin.services.access import Role
 from plugin.settings import Settings, load
 from plugin.store import database
-from plugin.store.base import db
-from plugin.store.people import User
 
 ROLES = click.Choice([role.value for role in Role])
 FIRST_USER = "admin@bridgehead.local"
@@ -110,12 +107,15 @@ def _refuse_taken_port(settings: Settings) -> None:
 def _greet(runtime: Runtime, *, sandbox: bool) -> str:
     lines = ["", "Bridgehead is ready."]
     lines.append(f"  Address:   {runtime.settings.public_url}")
-    if db.session.scalar(select(User.id).limit(1)) is None:
+    if setting_up.is_done():
+        lines.append("  Sign in with the account you have. A new one: bridgehead user create")
+    elif not sandbox:
+        lines.append(f"  Set up:    {setting_up.new_link(runtime)}")
+        lines.append(f"             (works once, for {setting_up.HOURS} hours)")
+    else:
         _, password = access.create_user(runtime, journal.SYSTEM, FIRST_USER, Role.ADMINISTRATOR)
         lines.append(f"  User:      {FIRST_USER}")
         lines.append(f"  Password:  {password}   (one time: you choose your own at sign-in)")
-    else:
-        lines.append("  Sign in with the account you have. A new one: bridgehead user create")
     if sandbox:
         address = f"http://127.0.0.1:{runtime.settings.sandbox_port}"
         lines += [
@@ -179,7 +179,7 @@ def _connect_sandbox(runtime: Runtime, settings: Settings) -> None:
     if connect(runtime, settings.sandbox_port + 1):
         for _ in range(FIRST_DETECTIONS):
             _let_happen(address, what="detection")
-        _let_happen(address, what="frame", url=f"{settings.public_url}/?embedded=1")
+        _let_happen(address, what="frame", url=pages_in(runtime, HOST))
 
 
 def _lively(settings: Settings) -> Settings:
@@ -250,6 +250,16 @@ def downgrade(revision: str) -> None:
     with inside() as (app, _):
         database.downgrade(app, revision)
     click.echo("the database was taken back")
+
+
+@program.command("set-up")
+@as_json
+def set_up(as_json: bool) -> None:
+    """Print a one-time link that makes the first administrator's account; it ends an older one."""
+    with inside() as (app, runtime):
+        database.require_current(app)
+        link = setting_up.new_link(runtime)
+    tell({"link": link}, link, as_json)
 
 
 @program.group()

@@ -2,10 +2,28 @@
 
 from flask import Blueprint, Flask
 
-from plugin.blueprints import access, api, errors, health, messages, pages, webhooks
+from plugin.blueprints import (
+    access,
+    api,
+    embedding,
+    errors,
+    health,
+    launching,
+    messages,
+    oidc,
+    pages,
+    second_factor,
+    setting_up,
+    webhooks,
+)
 
 ALL: tuple[Blueprint, ...] = (
     access.blueprint,
+    second_factor.blueprint,
+    oidc.blueprint,
+    setting_up.blueprint,
+    launching.blueprint,
+    embedding.blueprint,
     health.blueprint,
     webhooks.blueprint,
     *pages.BLUEPRINTS,

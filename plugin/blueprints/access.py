@@ -17,8 +17,8 @@ from plugin.blueprints.guard import (
     blueprint as new_blueprint,
 )
 from plugin.domain.errors import RuleError
-from plugin.services import access, lists
-from plugin.services.access import Role
+from plugin.services import access, lists, second_factor, sign_on
+from plugin.services.access import CodeNeededError, Role
 from plugin.store.base import db
 from plugin.store.people import User, UserSession
 
@@ -30,7 +30,7 @@ Answer = str | Response | tuple[str, int]
 @anyone(why="this is where people come in", in_frames=True)
 def sign_in() -> str:
     """Show the sign-in form."""
-    return _sign_in_page(request.args.get("next", ""))
+    return sign_in_page(request.args.get("next", ""))
 
 
 @blueprint.post("/sign-in")
@@ -42,20 +42,28 @@ def enter() -> Answer:
         secret, _csrf = access.sign_in(
             runtime(), given["email"], given["password"], request.user_agent.string
         )
+    except CodeNeededError as needed:
+        voucher = second_factor.challenge(runtime(), needed.user_id)
+        return render_template(
+            "sign_in_code.html", voucher=voucher, next=own_address(given["next"])
+        )
     except RuleError as error:
-        return _sign_in_page(given["next"], given["email"], error.message), 422
+        return sign_in_page(given["next"], given["email"], error.message), 422
     answer = redirect(own_address(given["next"]))
     start_cookie(answer, secret)
     return answer
 
 
-def _sign_in_page(target: str, email: str = "", error: str = "") -> str:
+def sign_in_page(target: str, email: str = "", error: str = "") -> str:
+    """Show the sign-in form, with single sign-on where a provider is configured."""
+    oidc = {"href": url_for("oidc.leave", next=own_address(target)), "label": "Single sign-on"}
     return render_template(
         "sign_in.html",
         action=url_for("access.enter"),
         next=own_address(target) if target else "",
         email=email,
         error=error,
+        oidc=oidc if sign_on.is_on(runtime()) else None,
         window_href=url_for("access.sign_in", next=own_address(target)),
     )
 
@@ -83,14 +91,14 @@ def sign_out() -> Response:
 
 
 @blueprint.get("/password")
-@allow(Role.VIEWER)
+@allow(Role.VIEWER, limited=True)
 def password() -> str:
     """Show the form for a new password."""
     return _password_page({})
 
 
 @blueprint.post("/password")
-@allow(Role.VIEWER)
+@allow(Role.VIEWER, limited=True)
 def change_password() -> Answer:
     """Set a new password."""
     given, faults = PasswordForm.read(request.form)
@@ -123,7 +131,7 @@ def _user() -> User:
 
 
 @blueprint.get("/sessions")
-@allow(Role.VIEWER)
+@allow(Role.VIEWER, limited=True)
 def sessions() -> str:
     """Show where one is signed in; an administrator sees everybody."""
     mine = None if person().role.covers(Role.ADMINISTRATOR) else person().user_id or -1
@@ -133,7 +141,7 @@ def sessions() -> str:
 
 
 @blueprint.post("/sessions/<int:session_id>/end")
-@allow(Role.VIEWER)
+@allow(Role.VIEWER, limited=True)
 def end(session_id: int) -> Response:
     """End a session: one's own, or anybody's for an administrator."""
     found = db.session.get(UserSession, session_id) or abort(404)

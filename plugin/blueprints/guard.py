@@ -16,8 +16,9 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as BaseResponse
 
 from plugin.runtime import Runtime
-from plugin.services import access
+from plugin.services import access, bearers
 from plugin.services.access import Person, Role
+from plugin.services.lists.scope import Scope, scope_of
 from plugin.store.base import db
 from plugin.store.integrations import Connection, Side
 
@@ -32,14 +33,19 @@ FRAMES_FRESH = 5.0
 FORM_TOKEN = "csrf_token"  # noqa: S105 - the name of a form field
 CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 BEARER = "bearer "
+API = "/api/v1/"
 
 
-def allow(role: Role, *, in_frames: bool = True, polled: bool = False) -> Callable[[View], View]:
+def allow(
+    role: Role, *, in_frames: bool = True, polled: bool = False, limited: bool = False
+) -> Callable[[View], View]:
     """Let in people (and API tokens) whose role covers ``role``.
 
     ``polled``: a page asks by itself, again and again, so that nobody counts as present for it.
+    ``limited``: the view shows people who are limited to some companies only what is theirs, by
+    :func:`scope`; every other view turns them away.
     """
-    return _stamp(access_rule=("role", role), in_frames=in_frames, polled=polled)
+    return _stamp(access_rule=("role", role), in_frames=in_frames, polled=polled, limited=limited)
 
 
 def anyone(
@@ -82,6 +88,20 @@ def current_person() -> Person | None:
     return found
 
 
+def scope() -> Scope:
+    """Return which objects this request shows to whoever is acting; asked once."""
+    found: Scope | None = g.get("scope")
+    if found is None:
+        who = current_person()
+        found = g.scope = scope_of(runtime(), who.companies if who else None)
+    return found
+
+
+def open_to_limited(endpoint: str) -> bool:
+    """Tell whether a view is for people limited to some companies too."""
+    return bool(getattr(current_app.view_functions.get(endpoint), "limited", False))
+
+
 def form_token() -> str:
     """Return the token that every form of this session carries."""
     return str(g.get("form_token", ""))
@@ -118,31 +138,35 @@ def _rule_of(app: Flask, endpoint: str) -> tuple[str, Any] | None:
     return getattr(view, "access_rule", None)
 
 
-def _method_rule(app: Flask) -> tuple[tuple[str, Any] | None, bool]:
-    """Return the rule of the view (or of the method of a class-based view) that will answer."""
-    endpoint = request.endpoint or ""
-    view: Any = app.view_functions.get(endpoint)
+def _answering(app: Flask) -> Any:  # noqa: ANN401 - a view or a method of a class of views
+    """Return what will answer: the view, or the method of a class-based view."""
+    view: Any = app.view_functions.get(request.endpoint or "")
     owner = getattr(view, "view_class", None)
-    if owner is not None:
-        method = getattr(owner, request.method.lower(), None) or getattr(owner, "get", None)
-        rule = getattr(method, "access_rule", None) or getattr(owner, "access_rule", None)
-        return rule, getattr(owner, "checks_itself", False)
-    return _rule_of(app, endpoint), getattr(view, "checks_itself", False)
+    if owner is None:
+        return view
+    method = getattr(owner, request.method.lower(), None) or getattr(owner, "get", None)
+    return method if hasattr(method, "access_rule") else owner
+
+
+def _rule_here(app: Flask) -> tuple[str, Any] | None:
+    answering = _answering(app)
+    return getattr(answering, "access_rule", None) or _rule_of(app, request.endpoint or "")
 
 
 def _enter() -> BaseResponse | None:
     if request.endpoint is None:
         return None
-    rule, checks_itself = _method_rule(current_app)
+    rule = _rule_here(current_app)
     if rule is None:
         abort(403)
+    checks_itself = getattr(_answering(current_app), "checks_itself", False)
     if request.endpoint.endswith("static") or checks_itself:
         return None
-    _recognise()
+    recognise()
     kind, needed = rule
     elsewhere = None if kind == "anyone" else _by_role(needed)
     if elsewhere is None and request.method in CHANGES and not g.get("by_token"):
-        _same_origin()
+        refuse_other_sites()
         _form_token()
     return elsewhere
 
@@ -151,11 +175,15 @@ def _by_role(needed: Role) -> BaseResponse | None:
     found: Person | None = g.get("person")
     is_program = request.path.startswith("/api/")
     if found is None:
-        if is_program or request.method in CHANGES:
+        if is_program or request.method in CHANGES or g.get("by_token"):
             abort(401)
         return redirect(url_for("access.sign_in", next=request.full_path.rstrip("?")))
     if not found.role.covers(needed):
         abort(403)
+    if found.companies is not None and not getattr(_answering(current_app), "limited", False):
+        abort(403, "Your account is limited to some companies, and this shows all of them.")
+    if found.scopes is not None and not _in_scope(found.scopes):
+        abort(403, "The scopes of this token do not include this; make one that has it.")
     if found.must_change and is_program:
         abort(403, "Choose a password of your own first; the present one is for one time.")
     if found.must_change and not (request.endpoint or "").startswith("access."):
@@ -163,13 +191,49 @@ def _by_role(needed: Role) -> BaseResponse | None:
     return None
 
 
-def _recognise() -> None:
-    """Find out who is acting: an API token, or the session of the cookie."""
+def collections() -> set[str]:
+    """Return the API's collections, which a token's scopes name."""
+    paths = (rule.rule for rule in current_app.url_map.iter_rules())
+    under = (path.removeprefix(API) for path in paths if path.startswith(API))
+    return {path.partition("/")[0] for path in under} - {"openapi.json", "docs"}
+
+
+def _in_scope(scopes: frozenset[str]) -> bool:
+    """Tell whether a token's scopes include this request: ``devices:read``, ``devices:write``."""
+    collection = request.path.removeprefix(API).partition("/")[0]
+    needed = {f"{collection}:write"}
+    if request.method not in CHANGES:
+        needed.add(f"{collection}:read")
+    return bool(scopes & needed)
+
+
+def recognise() -> None:
+    """Find out who is acting: an API token, or the session of a frame's bearer or of the cookie."""
     header = request.headers.get("Authorization", "")
+    given = header[len(BEARER) :].strip() if header[: len(BEARER)].lower() == BEARER else ""
+    if given.startswith(bearers.MARK):
+        _recognise_bearer(given)
+        return
     if header[: len(BEARER)].lower() == BEARER and request.path.startswith("/api/"):
         g.by_token = True
-        g.person = access.person_with_token(runtime(), header[len(BEARER) :].strip())
+        g.person = access.person_with_token(runtime(), given)
         return
+    _recognise_cookie()
+
+
+def _recognise_bearer(given: str) -> None:
+    """Find out who is acting by the bearer that a page in a host's frame keeps in memory.
+
+    No browser sends it by itself, so form tokens and origins have nothing to add.
+    """
+    g.by_token = True
+    session = bearers.session_of(runtime(), given)
+    g.person = access.person_of(session) if session else None
+    g.form_token = session.csrf if session else ""
+
+
+def _recognise_cookie() -> None:
+    """Find out who is acting by the session of the cookie."""
     secret = request.cookies.get(cookie_name(), "")
     view = current_app.view_functions.get(request.endpoint or "")
     present = not getattr(view, "polled", False)
@@ -182,9 +246,12 @@ def _recognise() -> None:
         g.form_token = session.csrf
 
 
-def _same_origin() -> None:
-    """Refuse a change that another site's page sent: the Origin must be exactly ours."""
-    origin = request.headers.get("Origin")
+def refuse_other_sites(*, demand: bool = False) -> None:
+    """Refuse a change that another site's page sent: the Origin must be exactly ours.
+
+    ``demand``: it must be there, as it is in every such request of a browser's script.
+    """
+    origin = request.headers.get("Origin", "" if demand else None)
     if origin is not None and origin != request.host_url.rstrip("/"):
         abort(403, "This form came from another site.")
 
@@ -207,6 +274,11 @@ def _visitor_cookie() -> str:
     return cookie_name() + "-visitor"
 
 
+def sign_on_cookie() -> str:
+    """Return the name of the cookie that waits for the identity provider's answer."""
+    return cookie_name() + "-sign-on"
+
+
 def give_cookie(response: BaseResponse, name: str, value: str, max_age: int | None) -> None:
     """Set a cookie that works inside a host's frame (https) or on loopback (plain http)."""
     secure = request.is_secure
@@ -220,6 +292,11 @@ def give_cookie(response: BaseResponse, name: str, value: str, max_age: int | No
         samesite="None" if secure else "Lax",
         partitioned=secure,
     )
+
+
+def cookies_work() -> bool:
+    """Tell whether the browser brought back a cookie that an earlier page gave it."""
+    return bool({cookie_name(), _visitor_cookie()} & set(request.cookies))
 
 
 def start_cookie(response: BaseResponse, secret: str) -> None:
@@ -249,14 +326,13 @@ def frame_origins() -> list[str]:
 
 
 def _read_frame_origins() -> list[str]:
-    origins = []
-    for connection in db.session.scalars(
-        select(Connection).where(Connection.side == Side.HOST, Connection.deleted_at.is_(None))
-    ):
-        address = connection.origin_override or _site(connection.settings)
-        if address:
-            origins.append(address)
-    return sorted(set(origins))
+    hosts = select(Connection).where(Connection.side == Side.HOST, Connection.deleted_at.is_(None))
+    return sorted({origin_of(each) for each in db.session.scalars(hosts)} - {""})
+
+
+def origin_of(connection: Connection) -> str:
+    """Return the origin of a host's own pages, as browsers spell it; empty when it has none."""
+    return connection.origin_override or _site(connection.settings)
 
 
 def _site(settings: dict[str, str]) -> str:
@@ -270,7 +346,7 @@ def _headers(response: Response) -> Response:
         give_cookie(response, _visitor_cookie(), g.form_token, None)
     view = current_app.view_functions.get(request.endpoint or "")
     framed = response.mimetype == "text/html" and getattr(view, "in_frames", False)
-    frames = " ".join(frame_origins()) if framed else ""
+    frames = " ".join(g.get("only_frames") or frame_origins()) if framed else ""
     policy = getattr(
         view,
         "content_policy",

@@ -580,6 +580,12 @@ class PlacesPages(ABC):
     """False where the host has no call that removes one: ``remove_placement`` then raises a
     RuleError that tells a person where to do it, as long as the page is there."""
 
+    record_query: ClassVar[str] = ""
+    """The query of an address that opens on a record, with the host's own tokens in it."""
+
+    page_kinds: ClassVar[tuple[Choice, ...]] = ()
+    """The kinds of place the host has, by the words that ``place`` takes."""
+
     @abstractmethod
     def placements(self, url: str) -> Iterator[Placement]:
         """Yield the pages registered for our installation's origin."""

@@ -7,7 +7,8 @@ from sqlalchemy import select
 from plugin.domain.errors import RuleError
 from plugin.runtime import Runtime
 from plugin.sandbox.emulators import EMULATORS
-from plugin.services import connections, integrations, mapping, mirror
+from plugin.services import connections, integrations, mapping, mirror, placing, proven
+from plugin.services.access import Role
 from plugin.services.journal import SYSTEM
 from plugin.store.base import db, writing
 from plugin.store.integrations import Connection, Integration, Preference
@@ -30,9 +31,16 @@ def connect(runtime: Runtime, first_port: int) -> bool:
     _fetch_lists(runtime, made[HOST], made[VENDOR])
     _switch_on(runtime, integration)
     _map_by_name(runtime, integration)
+    proven.set_first_role(runtime, SYSTEM, Role.TECHNICIAN)
     with writing() as session:
         session.add(Preference(name=DONE, value=True, changed_at=runtime.now()))
     return True
+
+
+def pages_in(runtime: Runtime, kind: str) -> str:
+    """Return our address that the sandbox's host of this kind frames, with its own tokens."""
+    connection = db.session.scalars(select(Connection).where(Connection.kind == kind)).one()
+    return placing.address(runtime, connection)
 
 
 def _integration(runtime: Runtime, host: Connection, vendor: Connection) -> Integration:

@@ -14,12 +14,13 @@ from sqlalchemy import delete, func, select, update
 from plugin.domain.errors import RuleError
 from plugin.runtime import Runtime
 from plugin.services.journal import audit
+from plugin.services.lists.scope import Companies
 from plugin.store.base import db, writing
 from plugin.store.people import ApiToken, SignInTry, User, UserSession
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _NOBODY = _hasher.hash(secrets.token_urlsafe(16))
-"""Checked for unknown accounts, so that known and unknown ones take the same time."""
+"""Checked for accounts that are unknown or have no password, so that all take the same time."""
 
 SHORTEST_PASSWORD = 12
 SEEN_EVERY = timedelta(minutes=1)
@@ -45,23 +46,40 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who is acting: a signed-in user or an API token."""
+    """Who is acting: a signed-in user or an API token.
+
+    ``companies`` and ``scopes`` limit what may be seen and which collections may be asked; None
+    limits nothing.
+    """
 
     name: str
     role: Role
     session_id: int | None = None
     user_id: int | None = None
     must_change: bool = False
+    companies: Companies | None = None
+    scopes: frozenset[str] | None = None
 
 
 class SignInError(RuleError):
     """The sign-in was refused; the text is the same whatever the reason, but for waiting."""
 
 
+class CodeNeededError(SignInError):
+    """The password is right, and the account has a second factor, which is asked for next."""
+
+    def __init__(self, user_id: int) -> None:
+        """Keep whose second factor it is."""
+        self.user_id = user_id
+        super().__init__("code", "Enter the code of your second factor.")
+
+
 # -- accounts ----------------------------------------------------------------------------------
 
 
-def create_user(runtime: Runtime, actor: str, email: str, role: Role) -> tuple[User, str]:
+def create_user(
+    runtime: Runtime, actor: str, email: str, role: Role, companies: Companies | None = None
+) -> tuple[User, str]:
     """Make a local account and return it with its one-time password."""
     email = email.strip().lower()
     if "@" not in email:
@@ -75,11 +93,17 @@ def create_user(runtime: Runtime, actor: str, email: str, role: Role) -> tuple[U
         password_hash=_hasher.hash(password),
         must_change=True,
         created_at=runtime.now(),
+        companies=None if companies is None else sorted(companies),
     )
     with writing() as session:
         session.add(user)
         audit(runtime, session, actor, "user.create", email, after={"role": role.value})
     return user, password
+
+
+def hashed(password: str) -> str:
+    """Return what is stored of a password."""
+    return _hasher.hash(password)
 
 
 def one_time_password() -> str:
@@ -121,20 +145,25 @@ def _matches(hashed: str, password: str) -> bool:
 def sign_in(runtime: Runtime, email: str, password: str, agent: str = "") -> tuple[str, str]:
     """Check a password and start a session; returns the cookie's secret and the form token.
 
-    SignInError when it is wrong, or when too many tries failed lately.
+    SignInError when it is wrong, or when too many tries failed lately; CodeNeededError when it is
+    right and the account has a second factor.
     """
     email = email.strip().lower()[:254]
-    _refuse_guessing(runtime, email)
+    refuse_guessing(runtime, email)
     user = db.session.scalar(select(User).where(User.email == email))
-    good = _matches(user.password_hash if user else _NOBODY, password[:1000])
+    hashed = (user.password_hash if user else "") or _NOBODY
+    good = _matches(hashed, password[:1000])
     if user is None or not good or user.disabled:
         with writing() as session:
             session.add(SignInTry(account=email, at=runtime.now()))
         raise SignInError("email", "E-mail address or password is wrong.")
+    if user.totp_sealed:
+        raise CodeNeededError(user.id)
     return start_session(runtime, user, agent)
 
 
-def _refuse_guessing(runtime: Runtime, email: str) -> None:
+def refuse_guessing(runtime: Runtime, email: str) -> None:
+    """Raise SignInError when tries for this account failed too often lately."""
     limits = runtime.settings.limits.access
     since = runtime.now() - timedelta(seconds=limits.sign_in_window)
     tries = db.session.scalar(
@@ -160,7 +189,7 @@ def start_session(runtime: Runtime, user: User, agent: str = "") -> tuple[str, s
                 started_at=now,
                 seen_at=now,
                 expires_at=now + timedelta(hours=hours),
-                agent="".join(filter(str.isprintable, agent))[:200],
+                agent=_agent(agent),
             )
         )
         session.execute(delete(SignInTry).where(SignInTry.account == user.email))
@@ -180,7 +209,12 @@ def session_of(runtime: Runtime, secret: str, *, present: bool = True) -> UserSe
     ``present`` says that a person asks: a page that asks by itself keeps no session alive.
     """
     found = db.session.scalar(select(UserSession).where(UserSession.digest == digest(secret)))
-    if found is None or found.ended_at is not None or found.user.disabled:
+    return living(runtime, found, present=present) if found is not None else None
+
+
+def living(runtime: Runtime, found: UserSession, *, present: bool = True) -> UserSession | None:
+    """Return a session unless it was ended, is over, idle for too long, or its user disabled."""
+    if found.ended_at is not None or found.user.disabled:
         return None
     now = runtime.now()
     idle = timedelta(minutes=runtime.settings.limits.access.idle_minutes)
@@ -192,10 +226,39 @@ def session_of(runtime: Runtime, secret: str, *, present: bool = True) -> UserSe
     return found
 
 
+def newest_session(runtime: Runtime, user: User, agent: str) -> UserSession | None:
+    """Return the last living session that this user started in the same kind of browser."""
+    query = select(UserSession).where(
+        UserSession.user_id == user.id, UserSession.agent == _agent(agent)
+    )
+    for found in db.session.scalars(query.order_by(UserSession.id.desc()).limit(5)):
+        if living(runtime, found) is not None:
+            return found
+    return None
+
+
+def _agent(text: str) -> str:
+    return "".join(filter(str.isprintable, text))[:200]
+
+
 def person_of(session: UserSession) -> Person:
     """Return who a session belongs to."""
     user = session.user
-    return Person(user.email, Role(user.role), session.id, user.id, user.must_change)
+    return Person(
+        user.email,
+        Role(user.role),
+        session.id,
+        user.id,
+        user.must_change,
+        limit_of(user),
+    )
+
+
+def limit_of(row: User | ApiToken) -> Companies | None:
+    """Return the companies that an account or a token is limited to; None when it is not."""
+    if row.companies is None:
+        return None
+    return frozenset((int(host), str(company)) for host, company in row.companies)
 
 
 def end_session(runtime: Runtime, session_id: int, actor: str) -> None:
@@ -211,9 +274,19 @@ def end_session(runtime: Runtime, session_id: int, actor: str) -> None:
 
 
 def create_token(
-    runtime: Runtime, actor: str, name: str, role: Role, days: int | None = None
+    runtime: Runtime,
+    actor: str,
+    name: str,
+    role: Role,
+    days: int | None = None,
+    *,
+    scopes: list[str] | None = None,
+    companies: Companies | None = None,
 ) -> str:
-    """Make an API token and return it; it is never shown again."""
+    """Make an API token and return it; it is never shown again.
+
+    ``scopes`` (``devices:read``) and ``companies`` limit it further; None limits nothing.
+    """
     token, now = "bh_" + secrets.token_urlsafe(32), runtime.now()
     with writing() as session:
         session.add(
@@ -224,9 +297,12 @@ def create_token(
                 created_by=actor,
                 created_at=now,
                 expires_at=now + timedelta(days=days) if days else None,
+                scopes=scopes,
+                companies=None if companies is None else sorted(companies),
             )
         )
-        audit(runtime, session, actor, "token.create", name, after={"role": role.value})
+        after = {"role": role.value, "scopes": scopes, "days": days}
+        audit(runtime, session, actor, "token.create", name, after=after)
     return token
 
 
@@ -254,4 +330,5 @@ def person_with_token(runtime: Runtime, token: str) -> Person | None:
     if found.used_at is None or now - found.used_at > SEEN_EVERY:
         with writing():
             found.used_at = now
-    return Person(f"token {found.name}", Role(found.role))
+    scopes = None if found.scopes is None else frozenset(found.scopes)
+    return Person(f"token {found.name}", Role(found.role), companies=limit_of(found), scopes=scopes)

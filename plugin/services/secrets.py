@@ -1,15 +1,34 @@
 """Rotates the key that secrets are sealed with; can be killed at any moment and run again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from sqlalchemy import select, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from plugin.runtime import Runtime, sealed_place
+from plugin.services import second_factor
 from plugin.services.journal import audit
 from plugin.store.base import db, writing
 from plugin.store.integrations import Connection
+from plugin.store.people import User
 
 STEP = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Sealed:
+    """A column of sealed values, and the place that each is bound to."""
+
+    number: InstrumentedAttribute[int]
+    column: InstrumentedAttribute[str]
+    place: Callable[[int], str]
+
+
+_KINDS = (
+    _Sealed(Connection.id, Connection.sealed, sealed_place),
+    _Sealed(User.id, User.totp_sealed, second_factor.place),
+)
 
 
 def rotate(runtime: Runtime, actor: str) -> int:
@@ -18,36 +37,38 @@ def rotate(runtime: Runtime, actor: str) -> int:
     Old keys stay readable until the last row has left them, so that no read fails meanwhile.
     """
     runtime.vault.rotate_key()
-    changed = sum(_reseal(runtime, step) for step in _steps())
+    changed = sum(_reseal(runtime, kind, ids) for kind, ids in _steps())
     runtime.vault.retire(_keys_in_use(runtime))
     with writing() as session:
         audit(runtime, session, actor, "secrets.rotate", "vault", after={"resealed": changed})
     return changed
 
 
-def _steps() -> Iterator[list[int]]:
-    ids = list(db.session.scalars(select(Connection.id).where(Connection.sealed != "")))
-    for start in range(0, len(ids), STEP):
-        yield ids[start : start + STEP]
+def _steps() -> Iterator[tuple[_Sealed, list[int]]]:
+    for kind in _KINDS:
+        ids = list(db.session.scalars(select(kind.number).where(kind.column != "")))
+        for start in range(0, len(ids), STEP):
+            yield kind, ids[start : start + STEP]
 
 
-def _reseal(runtime: Runtime, ids: list[int]) -> int:
+def _reseal(runtime: Runtime, kind: _Sealed, ids: list[int]) -> int:
     """Seal some rows anew. An UPDATE, not an edit: the version stays, adapters are kept."""
     changed = 0
     with writing() as session:
-        rows = session.execute(
-            select(Connection.id, Connection.sealed).where(Connection.id.in_(ids))
-        ).all()
+        rows = session.execute(select(kind.number, kind.column).where(kind.number.in_(ids))).all()
         for number, sealed in rows:
-            anew = runtime.vault.reseal(sealed, sealed_place(number))
+            anew = runtime.vault.reseal(sealed, kind.place(number))
             if anew is not None:
-                session.execute(
-                    update(Connection).where(Connection.id == number).values(sealed=anew)
-                )
+                row = update(kind.column.class_).where(kind.number == number)
+                session.execute(row.values({kind.column.key: anew}))
                 changed += 1
     return changed
 
 
 def _keys_in_use(runtime: Runtime) -> set[str]:
-    sealed = db.session.scalars(select(Connection.sealed).where(Connection.sealed != ""))
+    sealed = (
+        each
+        for kind in _KINDS
+        for each in db.session.scalars(select(kind.column).where(kind.column != ""))
+    )
     return {runtime.vault.key_id(each) for each in sealed}

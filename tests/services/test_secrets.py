@@ -46,11 +46,11 @@ def test_a_rotation_killed_half_way_leaves_all_readable_and_a_rerun_finishes(
 ) -> None:
     before, honest, calls = keys(house), secrets._reseal, [0]
 
-    def dying(runtime: object, ids: list[int]) -> int:
+    def dying(runtime: object, kind: secrets._Sealed, ids: list[int]) -> int:
         calls[0] += 1
         if calls[0] == 2:
             raise KeyboardInterrupt
-        return honest(house.runtime, ids)
+        return honest(house.runtime, kind, ids)
 
     monkeypatch.setattr(secrets, "_reseal", dying)
     with pytest.raises(KeyboardInterrupt):

@@ -9,9 +9,9 @@ from marshmallow import fields
 from plugin.blueprints.api.doors import ID, Door, known, row_of
 from plugin.blueprints.api.seen import devices
 from plugin.blueprints.api.values import Answer, Moment, Wish, one_of
-from plugin.blueprints.guard import allow, person, runtime
+from plugin.blueprints.guard import allow, person, runtime, scope
 from plugin.domain.model import ActionKind, ActionState
-from plugin.services import actions, lists
+from plugin.services import actions
 from plugin.services.access import Role
 from plugin.store.actions import Action
 from plugin.store.mirror import DeviceRow
@@ -49,21 +49,21 @@ class ActionWishSchema(Wish):
 
 def _device(number: int) -> DeviceRow:
     row = row_of(DeviceRow, number)
-    return row if row.vendor_id in lists.scope_of(runtime()).vendors else abort(404)
+    return row if scope().shows_workspace(row.vendor_id, row.workspace_id) else abort(404)
 
 
 @devices.route(f"/{ID}/actions")
 class DeviceActions(MethodView):
     """The actions of one device."""
 
-    @allow(Role.VIEWER)
+    @allow(Role.VIEWER, limited=True)
     @devices.answers(DeviceActionsSchema)
     def get(self, number: int) -> dict[str, object]:
         """Tell what can be asked of a device, and the newest actions."""
         row = _device(number)
         return {"offered": actions.offered(runtime(), row), "actions": actions.of_device(row)}
 
-    @allow(Role.TECHNICIAN)
+    @allow(Role.TECHNICIAN, limited=True)
     @devices.takes(ActionWishSchema)
     @devices.answers(ActionSchema, 201)
     def post(self, given: dict[str, Any], number: int) -> Action:
@@ -76,9 +76,9 @@ class DeviceActions(MethodView):
 class OneAction(MethodView):
     """One action."""
 
-    @allow(Role.VIEWER)
+    @allow(Role.VIEWER, limited=True)
     @door.answers(ActionSchema)
     def get(self, number: int) -> Action:
         """Tell how far an action is."""
         row = known(actions.get, number)
-        return row if row.vendor_id in lists.scope_of(runtime()).vendors else abort(404)
+        return row if scope().shows_workspace(row.vendor_id, row.workspace_id) else abort(404)

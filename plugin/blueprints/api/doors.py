@@ -14,7 +14,7 @@ from marshmallow import Schema, fields
 from plugin.blueprints.api import problems
 from plugin.blueprints.api.parsing import StrictParser
 from plugin.blueprints.api.values import QueryWhole, Text, Wish, one_of
-from plugin.blueprints.guard import runtime
+from plugin.blueprints.guard import runtime, scope
 from plugin.domain.errors import FormError, RuleError
 from plugin.services.lists import SIZES, Ask, Listing, Table
 from plugin.store.base import Base, db
@@ -175,7 +175,7 @@ def _told(listing: Listing[Any]) -> dict[str, object]:
 
 def page_of(table: Table[Line], ask: Ask) -> Listing[Line]:
     """Return the page of a table that is asked for."""
-    return table.page(runtime(), ask)
+    return table.page(runtime(), ask, scope())
 
 
 class Short(Generic[Line]):

@@ -4,12 +4,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask.views import MethodView
-from marshmallow import fields
+from marshmallow import fields, validate
 
 from plugin.blueprints.api.doors import ID, Door, Short, page_of, row_of
 from plugin.blueprints.api.values import (
     Answer,
+    Change,
     Moment,
+    Switch,
     Text,
     ToldSwitch,
     ToldText,
@@ -17,10 +19,11 @@ from plugin.blueprints.api.values import (
     Wish,
     one_of,
 )
-from plugin.blueprints.guard import allow, person, runtime
-from plugin.services import access, lists
+from plugin.blueprints.guard import allow, collections, person, runtime
+from plugin.services import access, accounts, lists
 from plugin.services.access import Role
 from plugin.services.lists import Ask, Listing
+from plugin.services.lists.scope import Companies
 from plugin.store.journal import AuditEntry
 from plugin.store.people import ApiToken, User, UserSession
 
@@ -31,6 +34,35 @@ audit = Door("audit", "Who did what, when, before and after.")
 
 _DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _EMAIL = r"^[^@\s\u0000]+@[^@\s\u0000]+$"
+
+
+LIMIT = {
+    "description": "Our numbers of the companies it is limited to; null: not limited",
+    "type": ["array", "null"],
+    "items": {"type": "integer"},
+}
+
+
+def _companies() -> fields.Field[Any]:
+    return fields.List(
+        Whole(),
+        allow_none=True,
+        validate=validate.Length(max=1000),
+        metadata={"description": "Our numbers of the companies to limit it to; null: no limit"},
+    )
+
+
+def _limit(given: dict[str, Any]) -> Companies | None:
+    return accounts.companies_by_number(given.get("companies"))
+
+
+def _numbers(row: User | ApiToken) -> list[int] | None:
+    found = accounts.companies_of(access.limit_of(row))
+    return None if found is None else [each.id for each in found]
+
+
+def _row(row: Any) -> Any:  # noqa: ANN401 - a row, or what holds one
+    return getattr(row, "row", row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +83,8 @@ class UserSchema(Answer):
     must_change = fields.Boolean(metadata={"description": "It still has its one-time password"})
     created_at = Moment()
     seen_at = Moment(allow_none=True)
+    proven_by = ToldText(lambda row: (_row(row).identity or "password").partition(" ")[0])
+    companies = fields.Function(lambda row: _numbers(_row(row)), metadata=LIMIT)
 
 
 class MadeUserSchema(UserSchema):
@@ -66,6 +100,15 @@ class NewUserSchema(Wish):
 
     email = Text(required=True, least=3, most=254, matches=_EMAIL)
     role = one_of(Role, required=True)
+    companies = _companies()
+
+
+class UserChangeSchema(Change):
+    """What to change; fields that are left out keep their value."""
+
+    role = one_of(Role)
+    disabled = Switch()
+    companies = _companies()
 
 
 class SessionSchema(Answer):
@@ -91,6 +134,8 @@ class TokenSchema(Answer):
     created_at = Moment()
     expires_at = Moment(allow_none=True)
     used_at = Moment(allow_none=True)
+    scopes = fields.List(fields.String(), allow_none=True)
+    companies = fields.Function(lambda row: _numbers(_row(row)), metadata=LIMIT)
 
 
 class MadeTokenSchema(TokenSchema):
@@ -105,6 +150,12 @@ class NewTokenSchema(Wish):
     name = Text(required=True, least=1, most=120)
     role = one_of(Role, required=True)
     days = Whole(most=3650, metadata={"description": "Days until it expires; without: never"})
+    scopes = fields.List(
+        Text(least=1, most=80, matches=r"^[a-z-]+:(read|write)$"),
+        validate=validate.Length(max=100),
+        metadata={"description": "Such as `devices:read`; without: all that the role may"},
+    )
+    companies = _companies()
 
 
 class AuditSchema(Answer):
@@ -134,9 +185,33 @@ class Users(MethodView):
     @users.answers(MadeUserSchema, 201)
     def post(self, given: dict[str, Any]) -> Made:
         """Make an account with a one-time password."""
-        role = Role(given["role"])
-        user, password = access.create_user(runtime(), person().name, given["email"], role)
+        role, companies = Role(given["role"]), _limit(given)
+        accounts.check_limit(role, companies)
+        user, password = access.create_user(
+            runtime(), person().name, given["email"], role, companies
+        )
         return Made(user, password)
+
+
+@users.route(f"/{ID}")
+class OneUser(MethodView):
+    """One account."""
+
+    @allow(Role.ADMINISTRATOR)
+    @users.takes(UserChangeSchema)
+    @users.answers(UserSchema)
+    def patch(self, given: dict[str, Any], number: int) -> User:
+        """Change role and limits, or disable an account, which ends its sessions."""
+        user = row_of(User, number)
+        accounts.change(
+            runtime(),
+            person().name,
+            user,
+            role=Role(given.get("role", user.role)),
+            companies=_limit(given) if "companies" in given else access.limit_of(user),
+            disabled=given.get("disabled", user.disabled),
+        )
+        return user
 
 
 @sessions.route()
@@ -189,7 +264,16 @@ class Tokens(MethodView):
     def post(self, given: dict[str, Any]) -> Made:
         """Make a token; this answer is the only place that ever shows it."""
         role, days = Role(given["role"]), given.get("days")
-        token = access.create_token(runtime(), person().name, given["name"], role, days)
+        scopes = accounts.scopes_of(given.get("scopes", ()), collections())
+        token = access.create_token(
+            runtime(),
+            person().name,
+            given["name"],
+            role,
+            days,
+            scopes=scopes,
+            companies=_limit(given),
+        )
         return Made(access.find_token(token), token)
 
 

@@ -8,7 +8,7 @@ from marshmallow import fields
 
 from plugin.blueprints.api.doors import Door, page_of
 from plugin.blueprints.api.values import Answer, Moment, QueryWhole, Text, Wish, one_of
-from plugin.blueprints.guard import allow, runtime
+from plugin.blueprints.guard import allow, runtime, scope
 from plugin.domain.figures import DatabaseAge, Deployment
 from plugin.domain.model import DeviceClass, LicenceKind, LicenceState, Protection, Severity
 from plugin.services import lists
@@ -187,7 +187,7 @@ class StatisticsSchema(Answer):
 class Workspaces(MethodView):
     """All workspaces."""
 
-    @allow(Role.VIEWER)
+    @allow(Role.VIEWER, limited=True)
     @workspaces.lists(
         WorkspaceSchema,
         sorts=("name", "devices"),
@@ -202,7 +202,7 @@ class Workspaces(MethodView):
 class Companies(MethodView):
     """All companies."""
 
-    @allow(Role.VIEWER)
+    @allow(Role.VIEWER, limited=True)
     @companies.lists(
         CompanySchema,
         sorts=("name",),
@@ -217,7 +217,7 @@ class Companies(MethodView):
 class Devices(MethodView):
     """All devices."""
 
-    @allow(Role.VIEWER)
+    @allow(Role.VIEWER, limited=True)
     @devices.lists(
         DeviceSchema,
         sorts=("name", "protection", "contact", "bases"),
@@ -238,7 +238,7 @@ class Devices(MethodView):
 class Detections(MethodView):
     """All detections."""
 
-    @allow(Role.VIEWER)
+    @allow(Role.VIEWER, limited=True)
     @detections.lists(
         DetectionSchema,
         sorts=("time",),
@@ -258,7 +258,7 @@ class Detections(MethodView):
 class Licences(MethodView):
     """All licences."""
 
-    @allow(Role.VIEWER)
+    @allow(Role.VIEWER, limited=True)
     @licences.lists(
         LicenceSchema,
         sorts=("product", "expires", "used", "share"),
@@ -277,20 +277,20 @@ class Licences(MethodView):
 class Statistics(MethodView):
     """The numbers over everything."""
 
-    @allow(Role.VIEWER)
+    @allow(Role.VIEWER, limited=True)
     @statistics.asks(StatisticsQuerySchema)
     @statistics.answers(StatisticsSchema)
     def get(self, given: dict[str, Any]) -> dict[str, object]:
         """Count clients, devices by protection, deployment and age of databases, and what waits."""
-        scope, ask = lists.scope_of(runtime()), Ask().with_filters(**given)
-        counted, waits = lists.figures(runtime(), scope, ask), lists.waiting(runtime(), scope)
+        ask = Ask().with_filters(**given)
+        counted, waits = lists.figures(runtime(), scope(), ask), lists.waiting(runtime(), scope())
         return {
             "workspaces": counted.workspaces,
             "devices": counted.devices,
             **{f"devices_{part.word}": part.number for part in counted.protection},
             "deployment": counted.deployment,
             "databases": counted.databases,
-            "licences": lists.licence_figures(scope, ask),
+            "licences": lists.licence_figures(scope(), ask),
             "connections_needing_attention": waits.connections,
             "deliveries_waiting": waits.deliveries_waiting,
             "deliveries_dead": waits.deliveries_dead,

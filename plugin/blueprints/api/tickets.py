@@ -117,7 +117,7 @@ class RuleChangeSchema(Change):
 class Tickets(MethodView):
     """All tickets."""
 
-    @allow(Role.VIEWER)
+    @allow(Role.VIEWER, limited=True)
     @tickets.lists(
         TicketSchema,
         sorts=("last", "first", "repeats"),
@@ -137,7 +137,7 @@ class Tickets(MethodView):
 class Log(MethodView):
     """All decisions."""
 
-    @allow(Role.VIEWER)
+    @allow(Role.VIEWER, limited=True)
     @log.lists(
         DecisionSchema,
         sorts=("time",),

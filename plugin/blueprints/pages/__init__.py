@@ -3,6 +3,7 @@
 from flask import Blueprint, Flask
 
 from plugin.blueprints.pages import (
+    accounts,
     actions,
     activity,
     administrators,
@@ -21,6 +22,8 @@ from plugin.blueprints.pages import (
     integration_changes,
     integrations,
     notifications,
+    placing,
+    records,
     suggestions,
     tickets,
     window,
@@ -31,12 +34,14 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     window.blueprint,
     devices.blueprint,
     coverage.blueprint,
+    records.blueprint,
     actions.blueprint,
     tickets.blueprint,
     connections.blueprint,
     connecting.blueprint,
     deleting.blueprint,
     customers.blueprint,
+    placing.blueprint,
     integrations.blueprint,
     integrating.blueprint,
     administrators.blueprint,
@@ -47,6 +52,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     notifications.blueprint,
     environment.blueprint,
     audit.blueprint,
+    accounts.blueprint,
 )
 
 

@@ -17,7 +17,7 @@ blueprint = new_blueprint("actions", __name__)
 
 
 @blueprint.get("/devices/<int:device_id>/actions/<word>")
-@allow(Role.TECHNICIAN)
+@allow(Role.TECHNICIAN, limited=True)
 def confirm(device_id: int, word: str) -> Answer:
     """Ask once more, saying what the action does."""
     device = _device(device_id)
@@ -29,7 +29,7 @@ def confirm(device_id: int, word: str) -> Answer:
 
 
 @blueprint.post("/devices/<int:device_id>/actions/<word>")
-@allow(Role.TECHNICIAN)
+@allow(Role.TECHNICIAN, limited=True)
 def ask(device_id: int, word: str) -> Answer:
     """Have the action done."""
     device, kind = _device(device_id), _kind(word)
@@ -44,7 +44,7 @@ def ask(device_id: int, word: str) -> Answer:
 
 def _device(device_id: int) -> DeviceRow:
     row = one(DeviceRow, device_id)
-    return row if row.vendor_id in scope().vendors else abort(404)
+    return row if scope().shows_workspace(row.vendor_id, row.workspace_id) else abort(404)
 
 
 def _kind(word: str) -> ActionKind:

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 
 from flask import Flask, g, request, url_for
 
-from plugin.blueprints.guard import current_person, runtime
+from plugin.blueprints.guard import current_person, open_to_limited, runtime
+from plugin.blueprints.guard import scope as scope
 from plugin.blueprints.pages import words
 from plugin.services import lists
 from plugin.services.access import Person, Role
-from plugin.services.lists import Scope, Waiting
+from plugin.services.lists import Waiting
 
 PRODUCTION = "production"
+FRAME_HEADER = "Bridgehead-Frame"
+"""Sent by hosted.js with every page that it fetches into a host's frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +46,12 @@ MENU: tuple[Entry, ...] = (
     Entry("Sync runs", "activity.table", "refresh"),
     Entry("Received calls", "deliveries.table", "webhook", badge="deliveries_dead"),
     Entry("Audit log", "audit.table", "history", Role.ADMINISTRATOR),
+    Entry("Accounts", "accounts.table", "users", Role.ADMINISTRATOR),
+    Entry("API tokens", "accounts.tokens", "key", Role.ADMINISTRATOR),
     Entry("Account"),
     Entry("Sessions", "access.sessions", "users"),
     Entry("Password", "access.password", "key"),
+    Entry("Second factor", "second_factor.page", "shield-check"),
 )
 
 
@@ -55,17 +61,9 @@ def install(app: Flask) -> None:
     app.jinja_env.globals["words"] = words
 
 
-def scope() -> Scope:
-    """Return which connections' objects this request shows; asked once."""
-    found: Scope | None = g.get("scope")
-    if found is None:
-        found = g.scope = lists.scope_of(runtime())
-    return found
-
-
 def embedded() -> bool:
     """Tell whether the page is shown inside a host's screen."""
-    asked = request.args.get("embedded") == "1"
+    asked = request.args.get("embedded") == "1" or request.headers.get(FRAME_HEADER) == "1"
     return asked or request.headers.get("Sec-Fetch-Dest") == "iframe"
 
 
@@ -77,7 +75,7 @@ def _frame() -> dict[str, object]:
     mark = scope().environment
     waiting = lists.waiting(runtime(), scope())
     return frame | {
-        "menu": _menu(who.role, waiting),
+        "menu": _menu(who, waiting),
         "waiting": waiting,
         "environment_mark": "" if mark == PRODUCTION else mark.upper(),
         "user": {
@@ -101,8 +99,10 @@ def _may(role: Role) -> dict[str, bool]:
     return {each.value: role.covers(each) for each in Role}
 
 
-def _menu(role: Role, waiting: Waiting) -> list[dict[str, object]]:
-    allowed = [entry for entry in MENU if role.covers(entry.role)]
+def _menu(who: Person, waiting: Waiting) -> list[dict[str, object]]:
+    allowed = [entry for entry in MENU if who.role.covers(entry.role)]
+    if who.companies is not None:
+        allowed = [entry for entry in allowed if entry.endpoint and open_to_limited(entry.endpoint)]
     here = _current(allowed)
     return [_line(entry, waiting, current=entry is here) for entry in allowed]
 

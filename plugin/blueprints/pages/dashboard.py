@@ -14,9 +14,11 @@ blueprint = new_blueprint("dashboard", __name__)
 
 
 @blueprint.get("/")
-@allow(Role.VIEWER)
-def home() -> str:
-    """Show how everything stands."""
+@allow(Role.VIEWER, limited=True)
+def home() -> Answer:
+    """Show how everything stands; whoever is limited to some companies starts at their devices."""
+    if scope().limited:
+        return to("devices.table")
     return show("dashboard/home.html", overview=lists.overview(runtime(), scope()))
 
 

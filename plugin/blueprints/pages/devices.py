@@ -7,13 +7,14 @@ from flask import abort
 from plugin.blueprints.guard import allow, runtime
 from plugin.blueprints.guard import blueprint as new_blueprint
 from plugin.blueprints.pages import window_words, words
+from plugin.blueprints.pages.clients import chosen_client
 from plugin.blueprints.pages.context import scope
 from plugin.blueprints.pages.remembering import remembers
 from plugin.blueprints.pages.showing import Answer, ask, csv_file, one, show, wants_csv
 from plugin.services import actions, lists
 from plugin.services.access import Role
 from plugin.services.lists import Ask, DeviceLine
-from plugin.store.mirror import DeviceRow, WorkspaceRow
+from plugin.store.mirror import DeviceRow
 
 blueprint = new_blueprint("devices", __name__)
 
@@ -36,19 +37,18 @@ COLUMNS = (
 
 
 @blueprint.get("/devices")
-@allow(Role.VIEWER)
+@allow(Role.VIEWER, limited=True)
 @remembers
 def table() -> Answer:
     """List the devices."""
     asked = ask()
     if wants_csv():
         return csv_file("devices", COLUMNS, _cells(asked))
-    number = asked.number("workspace")
     return show(
         "devices/table.html",
         listing=lists.devices.page(runtime(), asked, scope()),
         clients=lists.client_names(scope(), MANY_CLIENTS),
-        chosen=one(WorkspaceRow, number) if number and number > 0 else None,
+        chosen=chosen_client(asked.number("workspace")),
         told=window_words,
         syncing=lists.syncing(scope()),
         ask=asked,
@@ -57,7 +57,7 @@ def table() -> Answer:
 
 
 def _cells(asked: Ask) -> Iterator[tuple[object, ...]]:
-    for line in lists.devices.walk(runtime(), asked):
+    for line in lists.devices.walk(runtime(), asked, scope()):
         yield _row(line)
 
 
@@ -79,11 +79,11 @@ def _row(line: DeviceLine) -> tuple[object, ...]:
 
 
 @blueprint.get("/devices/<int:device_id>")
-@allow(Role.VIEWER)
+@allow(Role.VIEWER, limited=True)
 def device(device_id: int) -> Answer:
     """Show one device, its conditions, detections and tickets."""
     row = one(DeviceRow, device_id)
-    if row.vendor_id not in scope().vendors:
+    if not scope().shows_workspace(row.vendor_id, row.workspace_id):
         abort(404)
     about = lists.about_device(row)
     here = Ask().with_filters(device=row.device_id, vendor=row.vendor_id, place=row.workspace_id)

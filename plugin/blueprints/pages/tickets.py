@@ -43,7 +43,7 @@ LOG_COLUMNS = (
 
 
 @blueprint.get("/tickets")
-@allow(Role.VIEWER)
+@allow(Role.VIEWER, limited=True)
 def table() -> Answer:
     """List the tickets."""
     asked = ask()
@@ -58,7 +58,7 @@ def table() -> Answer:
 
 
 def _cells(asked: Ask) -> Iterator[tuple[object, ...]]:
-    for line in lists.tickets.walk(runtime(), asked):
+    for line in lists.tickets.walk(runtime(), asked, scope()):
         row = line.row
         yield (
             row.ticket_id,
@@ -77,11 +77,11 @@ def _cells(asked: Ask) -> Iterator[tuple[object, ...]]:
 
 
 @blueprint.get("/tickets/<int:entry_id>")
-@allow(Role.VIEWER)
+@allow(Role.VIEWER, limited=True)
 def ticket(entry_id: int) -> Answer:
     """Show one ticket with every decision about it."""
     row = one(TicketEntry, entry_id)
-    if row.host_id not in scope().hosts:
+    if not scope().shows_company(row.host_id, row.company_id):
         abort(404)
     return show(
         "tickets/one.html",
@@ -93,7 +93,7 @@ def ticket(entry_id: int) -> Answer:
 
 
 @blueprint.get("/tickets/log")
-@allow(Role.VIEWER)
+@allow(Role.VIEWER, limited=True)
 def log() -> Answer:
     """List every decision about tickets with its reason."""
     asked = ask()
@@ -108,7 +108,7 @@ def log() -> Answer:
 
 
 def _log_cells(asked: Ask) -> Iterator[tuple[object, ...]]:
-    for line in lists.ticket_log.walk(runtime(), asked):
+    for line in lists.ticket_log.walk(runtime(), asked, scope()):
         row = line.row
         yield (
             row.at,

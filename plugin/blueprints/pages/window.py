@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from plugin.blueprints.guard import allow, runtime
 from plugin.blueprints.guard import blueprint as new_blueprint
 from plugin.blueprints.pages import window_words, words
+from plugin.blueprints.pages.clients import chosen_client
 from plugin.blueprints.pages.context import scope
 from plugin.blueprints.pages.remembering import remembers
 from plugin.blueprints.pages.showing import (
@@ -15,7 +16,6 @@ from plugin.blueprints.pages.showing import (
     ask,
     csv_file,
     fragment,
-    one,
     show,
     wants_csv,
 )
@@ -23,7 +23,6 @@ from plugin.blueprints.pages.window_words import Chart
 from plugin.services import lists
 from plugin.services.access import Role
 from plugin.services.lists import Ask
-from plugin.store.mirror import WorkspaceRow
 
 blueprint = new_blueprint("window", __name__)
 
@@ -57,7 +56,7 @@ LICENCES = (
 
 
 @blueprint.get("/statistics")
-@allow(Role.VIEWER)
+@allow(Role.VIEWER, limited=True)
 @remembers
 def statistics() -> Answer:
     """Show how the devices stand, as charts with the same numbers as text."""
@@ -77,7 +76,7 @@ def statistics() -> Answer:
 
 
 @blueprint.get("/statistics/syncing")
-@allow(Role.VIEWER, polled=True)
+@allow(Role.VIEWER, polled=True, limited=True)
 def syncing() -> Answer:
     """Show what is being fetched, for the line that keeps itself fresh."""
     return fragment("window/_syncing.html", syncing=lists.syncing(scope()), was_syncing=True)
@@ -111,7 +110,7 @@ def _statistics_cells(charts: tuple[Chart, ...]) -> Iterator[tuple[object, ...]]
 
 
 @blueprint.get("/events")
-@allow(Role.VIEWER)
+@allow(Role.VIEWER, limited=True)
 @remembers
 def events() -> Answer:
     """List what vendors reported on devices, newest first."""
@@ -143,7 +142,7 @@ def _event_cells(asked: Ask) -> Iterator[tuple[object, ...]]:
 
 
 @blueprint.get("/licensing")
-@allow(Role.VIEWER)
+@allow(Role.VIEWER, limited=True)
 @remembers
 def licensing() -> Answer:
     """List keys and subscriptions, with those marked that are nearly or more than used up."""
@@ -186,6 +185,6 @@ def _client(asked: Ask) -> dict[str, object]:
     return {
         "ask": asked,
         "clients": lists.client_names(scope(), MANY_CLIENTS),
-        "chosen": one(WorkspaceRow, number) if number and number > 0 else None,
+        "chosen": chosen_client(number),
         "filtered": bool(asked.q or asked.filters.keys() - {"chosen", "embedded"}),
     }

@@ -22,6 +22,7 @@ from plugin.hosts.connectwise_automate.emulator_groups import (
     TAKEN_OFF,
     GroupsPart,
 )
+from plugin.hosts.connectwise_automate.emulator_pages import PagesPart
 from plugin.hosts.connectwise_automate.emulator_scripts import ScriptsPart
 from plugin.hosts.connectwise_automate.emulator_signin import SignInPart
 from plugin.hosts.connectwise_automate.emulator_world import (
@@ -45,7 +46,7 @@ class StrangerError(LookupError):
     """A happening names a record that is not this server's."""
 
 
-class AutomateEmulator(SignInPart, FieldsPart, GroupsPart, CommandsPart, ScriptsPart):
+class AutomateEmulator(SignInPart, FieldsPart, GroupsPart, CommandsPart, ScriptsPart, PagesPart):
     """ConnectWise Automate, see the module's text."""
 
     own_faults = ("expired-token", "aspnet-error", "odd-letters", "same-page", "wrong-types")

@@ -72,7 +72,12 @@ class AutomateBase(Emulator):
     # -- who is let in -----------------------------------------------------------------------
 
     def refuse(self, request: Request) -> Response | None:
-        """Ask for the clientId on every call, a living token and the right on most."""
+        """Ask for the clientId on every call, a living token and the right on most.
+
+        The screens for people stand outside of the interface.
+        """
+        if request.path.startswith("/host/"):
+            return None
         if request.headers.get("clientId", "").lower() not in self.table("integrations"):
             return self.error(401, "A valid clientId is required.", "Unauthorized")
         path = self.normal_path(request.path)

@@ -17,6 +17,9 @@ class MenuPages(PlacesPages):
     """Places pages; mixed into the adapter."""
 
     removes_pages = False
+    # The names of the variables are those of Automate's scripts; for menus they are not proven.
+    record_query = "screen=computer&id=%computerid%&name=%computername%"
+    page_kinds = (Choice(MENU, "Menu entry"),)
 
     _api: Api
 

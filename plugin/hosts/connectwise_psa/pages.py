@@ -24,6 +24,14 @@ MENU_PLACES = ("Companies", "Sales", "Procurement", "Project", "Service Desk", "
 class Pages(Psa, PlacesPages):
     """Registers our pages."""
 
+    record_query = "screen=[cw_screen]&id=[cw_id]"
+    page_kinds = (
+        Choice("Pod", "Pod"),
+        Choice("Tab", "Tab"),
+        Choice("ToolbarButton", "Toolbar button"),
+        Choice(MENU, "Menu entry"),
+    )
+
     def screens(self) -> tuple[Choice, ...]:
         """Return the screens for tabs, pods and buttons, and the menu's headings for entries."""
         rows = list(self._api.rows(SCREENS))

@@ -58,6 +58,7 @@ class DetectionLine:
 def _device_ids(scope: Scope, ask: Ask) -> Select[int]:
     query = select(DeviceRow.id).where(DeviceRow.gone_at.is_(None))
     query = query.where(*scope.of_seen(DeviceRow.vendor_id))
+    query = query.where(*scope.of_clients(DeviceRow.vendor_id, DeviceRow.workspace_id))
     query = of_workspaces(query, ask, DeviceRow.vendor_id, DeviceRow.workspace_id)
     if protection := ask.text("protection"):
         query = query.where(DeviceRow.protection == protection)
@@ -110,6 +111,7 @@ def _device_total(scope: Scope, ask: Ask) -> int | None:
         return 0
     query = select(func.coalesce(func.sum(column), 0))
     query = query.where(*scope.of_seen(WorkspaceRow.vendor_id), *named(ask))
+    query = query.where(*scope.of_clients(WorkspaceRow.vendor_id, WorkspaceRow.workspace_id))
     return db.session.scalar(query)
 
 
@@ -169,6 +171,7 @@ first), ``contact``, ``bases``."""
 def _detection_ids(scope: Scope, ask: Ask) -> Select[int]:
     query = select(DetectionRow.id)
     query = query.where(*scope.of_seen(DetectionRow.vendor_id))
+    query = query.where(*scope.of_clients(DetectionRow.vendor_id, DetectionRow.workspace_id))
     query = of_workspaces(query, ask, DetectionRow.vendor_id, DetectionRow.workspace_id)
     if device_id := ask.text("device"):
         query = query.where(DetectionRow.device_id == device_id)

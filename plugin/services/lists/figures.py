@@ -85,6 +85,7 @@ def _by_vendor(scope: Scope, ask: Ask) -> Sequence[Row[tuple[int, ...]]]:
         .where(
             WorkspaceRow.gone_at.is_(None),
             WorkspaceRow.vendor_id.in_(sorted(scope.vendors)),
+            *scope.of_clients(WorkspaceRow.vendor_id, WorkspaceRow.workspace_id),
             *named(ask),
         )
         .group_by(Connection.kind)
@@ -124,6 +125,7 @@ def worst_clients(scope: Scope, most: int) -> list[WorkspaceRow]:
         WorkspaceRow.gone_at.is_(None),
         WorkspaceRow.devices_critical > 0,
         *scope.of_vendors(WorkspaceRow.vendor_id),
+        *scope.of_clients(WorkspaceRow.vendor_id, WorkspaceRow.workspace_id),
     )
     order = (WorkspaceRow.devices_critical.desc(), WorkspaceRow.name, WorkspaceRow.id)
     return list(db.session.scalars(query.order_by(*order).limit(most)))

@@ -55,6 +55,7 @@ def _licence_ids(scope: Scope, ask: Ask) -> Select[int]:
     query = select(LicenceRow.id).where(
         LicenceRow.gone_at.is_(None), *scope.of_seen(LicenceRow.vendor_id)
     )
+    query = query.where(*scope.of_clients(LicenceRow.vendor_id, LicenceRow.workspace_id))
     query = of_workspaces(query, ask, LicenceRow.vendor_id, LicenceRow.workspace_id)
     if state := ask.text("state"):
         query = query.where(LicenceRow.state == state)
@@ -103,6 +104,7 @@ def licence_figures(scope: Scope, ask: Ask) -> LicenceFigures:
         func.count(LicenceRow.id),
         *(func.coalesce(func.sum(case((each, 1), else_=0)), 0) for each in wanted),
     ).where(LicenceRow.gone_at.is_(None), *scope.of_seen(LicenceRow.vendor_id))
+    query = query.where(*scope.of_clients(LicenceRow.vendor_id, LicenceRow.workspace_id))
     chosen = ask.only("workspace", "client")
     row = db.session.execute(
         of_workspaces(query, chosen, LicenceRow.vendor_id, LicenceRow.workspace_id)

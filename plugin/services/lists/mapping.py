@@ -87,6 +87,7 @@ def _workspace_ids(scope: Scope, ask: Ask) -> Select[int]:
     query = select(WorkspaceRow.id).where(
         WorkspaceRow.gone_at.is_(None), *scope.of_vendors(WorkspaceRow.vendor_id)
     )
+    query = query.where(*scope.of_clients(WorkspaceRow.vendor_id, WorkspaceRow.workspace_id))
     if (vendor := ask.number("vendor")) is not None:
         query = query.where(WorkspaceRow.vendor_id == vendor)
     if (integration := ask.number("integration")) is not None:
@@ -145,6 +146,7 @@ def _company_ids(scope: Scope, ask: Ask) -> Select[int]:
     query = select(CompanyRow.id).where(
         CompanyRow.gone_at.is_(None), *scope.of_hosts(CompanyRow.host_id)
     )
+    query = query.where(*scope.of_companies(CompanyRow.host_id, CompanyRow.company_id))
     if (host := ask.number("host")) is not None:
         query = query.where(CompanyRow.host_id == host)
     if active := ask.text("active"):

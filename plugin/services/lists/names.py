@@ -73,6 +73,7 @@ def client_names(scope: Scope, most: int) -> list[str]:
     query = select(WorkspaceRow.name).where(
         WorkspaceRow.gone_at.is_(None), *scope.of_seen(WorkspaceRow.vendor_id)
     )
+    query = query.where(*scope.of_clients(WorkspaceRow.vendor_id, WorkspaceRow.workspace_id))
     return list(db.session.scalars(query.order_by(WorkspaceRow.name).limit(most)))
 
 

@@ -133,7 +133,9 @@ def statistics(runtime: Runtime, scope: Scope | None = None) -> Statistics:
     filled = func.count(case((WorkspaceRow.devices > 0, 1)))
     row = db.session.execute(
         select(func.count(WorkspaceRow.id), filled, *sums).where(
-            WorkspaceRow.gone_at.is_(None), *scope.of_vendors(WorkspaceRow.vendor_id)
+            WorkspaceRow.gone_at.is_(None),
+            *scope.of_vendors(WorkspaceRow.vendor_id),
+            *scope.of_clients(WorkspaceRow.vendor_id, WorkspaceRow.workspace_id),
         )
     ).one()
     return Statistics(*(int(value) for value in row))
@@ -144,7 +146,9 @@ def waiting(runtime: Runtime, scope: Scope | None = None) -> Waiting:
     scope = scope or scope_of(runtime)
     calls = select(func.count(Delivery.id)).where(*scope.of_any(Delivery.connection_id))
     mine = select(func.count(TicketEntry.id)).where(
-        TicketEntry.environment.in_(["", scope.environment]), *scope.of_hosts(TicketEntry.host_id)
+        TicketEntry.environment.in_(["", scope.environment]),
+        *scope.of_hosts(TicketEntry.host_id),
+        *scope.of_companies(TicketEntry.host_id, TicketEntry.company_id),
     )
     bad = select(func.count(Connection.id)).where(
         Connection.state == "attention", Connection.id.in_(sorted(scope.hosts | scope.vendors))
@@ -162,7 +166,10 @@ def waiting(runtime: Runtime, scope: Scope | None = None) -> Waiting:
             ).scalar_subquery(),
         )
     ).one()
-    return Waiting(*(int(value or 0) for value in row))
+    counts = [int(value or 0) for value in row]
+    if scope.limited:  # connections and received calls belong to no company
+        counts[:3] = [0, 0, 0]
+    return Waiting(*counts)
 
 
 def connections(

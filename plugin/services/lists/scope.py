@@ -1,17 +1,25 @@
-"""Which connections' objects are shown: those that live, in the environment that holds now."""
+"""Which objects are shown: those of living connections, in the environment that holds now.
 
-from collections.abc import Sequence
+A person limited to some companies sees what is theirs and nothing else.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, exists, select
+from sqlalchemy import ColumnElement, Row, and_, exists, false, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from plugin.runtime import ENVIRONMENT_PREFERENCE, Runtime
 from plugin.store.base import db
-from plugin.store.integrations import Connection, Preference, Side
+from plugin.store.integrations import CompanyMapping, Connection, Preference, Side
 from plugin.store.mirror import WorkspaceRow
+
+Companies = frozenset[tuple[int, str]]
+"""Pairs of a host connection and the host's own id of a company."""
+
+_ByConnection = Mapping[int, Collection[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +29,8 @@ class Scope:
     ``whole`` when there are no others at all, ``all_devices`` when no other has anything: then
     rows need not be asked for their connection, and a list can be cut from its index alone.
     ``now`` is the moment from which ages count; without it nothing has an age.
+    ``companies`` and ``workspaces`` hold, by connection, what a limited person may see; None
+    limits nothing.
     """
 
     environment: str
@@ -29,6 +39,33 @@ class Scope:
     whole: bool
     all_devices: bool
     now: datetime | None = None
+    companies: _ByConnection | None = None
+    workspaces: _ByConnection | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Whether only some companies are shown."""
+        return self.companies is not None
+
+    def of_clients(
+        self, vendor: InstrumentedAttribute[int], workspace: InstrumentedAttribute[str]
+    ) -> list[ColumnElement[bool]]:
+        """Return the condition that a row's workspace may be seen, if needed."""
+        return _among(vendor, workspace, self.workspaces)
+
+    def of_companies(
+        self, host: InstrumentedAttribute[int], company: InstrumentedAttribute[str]
+    ) -> list[ColumnElement[bool]]:
+        """Return the condition that a row's company may be seen, if needed."""
+        return _among(host, company, self.companies)
+
+    def shows_workspace(self, vendor_id: int, workspace_id: str) -> bool:
+        """Tell whether an object of this workspace may be seen."""
+        return vendor_id in self.vendors and _holds(self.workspaces, vendor_id, workspace_id)
+
+    def shows_company(self, host_id: int, company_id: str) -> bool:
+        """Tell whether an object of this company may be seen."""
+        return host_id in self.hosts and _holds(self.companies, host_id, company_id)
 
     def of_vendors(self, column: InstrumentedAttribute[int]) -> list[ColumnElement[bool]]:
         """Return the condition that a row belongs to a living vendor connection, if needed."""
@@ -47,8 +84,23 @@ class Scope:
         return [] if self.whole else [column.in_(sorted(self.hosts | self.vendors))]
 
 
-def scope_of(runtime: Runtime) -> Scope:
-    """Return which connections' objects are shown now."""
+def _among(
+    connection: InstrumentedAttribute[int],
+    number: InstrumentedAttribute[str],
+    allowed: _ByConnection | None,
+) -> list[ColumnElement[bool]]:
+    if allowed is None:
+        return []
+    pairs = (and_(connection == one, number.in_(sorted(ids))) for one, ids in allowed.items())
+    return [or_(false(), *pairs)]
+
+
+def _holds(allowed: _ByConnection | None, connection: int, number: str) -> bool:
+    return allowed is None or number in allowed.get(connection, ())
+
+
+def scope_of(runtime: Runtime, companies: Companies | None = None) -> Scope:
+    """Return which objects are shown now; ``companies``: to somebody limited to these."""
     rows = _connections()
     environment = _environment(runtime, [row.picked for row in rows])
     living = [
@@ -61,7 +113,23 @@ def scope_of(runtime: Runtime) -> Scope:
         whole=len(living) == len(rows),
         all_devices=not any(row.used for row in rows if row not in living),
         now=runtime.now(),
+        companies=None if companies is None else _sorted_out(companies),
+        workspaces=None if companies is None else _sorted_out(_workspaces_of(companies)),
     )
+
+
+def _workspaces_of(companies: Companies) -> Sequence[tuple[int, str]]:
+    """Return the workspaces that are mapped to these companies, by vendor connection."""
+    allowed = _among(CompanyMapping.host_id, CompanyMapping.company_id, _sorted_out(companies))
+    query = select(CompanyMapping.vendor_id, CompanyMapping.workspace_id).where(*allowed)
+    return [(vendor, workspace) for vendor, workspace in db.session.execute(query)]
+
+
+def _sorted_out(pairs: Collection[tuple[int, str]]) -> dict[int, set[str]]:
+    found: dict[int, set[str]] = {}
+    for connection, number in pairs:
+        found.setdefault(connection, set()).add(number)
+    return found
 
 
 def _connections() -> Sequence[Row[Any]]:

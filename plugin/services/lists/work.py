@@ -43,6 +43,7 @@ def _ticket_ids(scope: Scope, ask: Ask) -> Select[int]:
     query = select(TicketEntry.id).where(
         TicketEntry.environment.in_(["", scope.environment]),
         *scope.of_hosts(TicketEntry.host_id),
+        *scope.of_companies(TicketEntry.host_id, TicketEntry.company_id),
     )
     state = ask.text("state")
     if state == "problem":
@@ -118,8 +119,11 @@ or part of its name), ``vendor``, ``place`` and ``device`` (the vendor's own ids
 ``last``, ``first``, ``repeats``."""
 
 
-def _log_ids(_scope: Scope, ask: Ask) -> Select[int]:
+def _log_ids(scope: Scope, ask: Ask) -> Select[int]:
     query = select(TicketLog.id)
+    if scope.limited:
+        query = query.join(Integration, Integration.id == TicketLog.integration_id)
+        query = query.where(*scope.of_clients(Integration.vendor_id, TicketLog.workspace_id))
     if decision := ask.text("decision"):
         query = query.where(TicketLog.decision == decision)
     if (integration := ask.number("integration")) is not None:

@@ -58,6 +58,8 @@ FOR_ALL = (
     "/notifications?state=unread&kind=connection_broken&q=x",
     "/sessions",
     "/password",
+    "/second-factor",
+    "/records/1?screen=company&record=3",
 )
 FOR_TECHNICIANS = ("/deliveries/1", "/devices/1/actions/scan")
 FOR_ADMINISTRATORS = (
@@ -76,6 +78,10 @@ FOR_ADMINISTRATORS = (
     "/notifications/mails",
     "/notifications/mails?state=undelivered&q=x",
     "/notifications/settings",
+    "/accounts",
+    "/accounts/new",
+    "/accounts/1",
+    "/tokens",
     "/audit",
     "/audit?actor=test&action=connection&q=x",
 )

@@ -558,6 +558,9 @@ class OffersScripts(ABC):
 class PlacesPages(ABC):
     """Shows pages of ours inside its own screens."""
 
+    page_kinds: ClassVar[tuple[Choice, ...]]
+    """In which forms a page can be shown there (a tab, a menu entry …)."""
+
     removes_pages: ClassVar[bool] = True
     """False where the host has no call that removes one: ``remove_placement`` then raises a
     RuleError that tells a person where to do it, as long as the page is there."""
@@ -576,7 +579,10 @@ class PlacesPages(ABC):
 
     @abstractmethod
     def screens(self) -> tuple[Choice, ...]:
-        """Return the screens a page can be placed on."""
+        """Return the screens a page can be placed on.
+
+        A screen with a ``parent`` serves that kind of page alone, and that kind has no other.
+        """
 
 
 class ProvesMembers(ABC):

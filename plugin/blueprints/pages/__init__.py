@@ -17,6 +17,7 @@ from plugin.blueprints.pages import (
     integrating,
     integrations,
     mapping,
+    placements,
     tickets,
 )
 
@@ -28,6 +29,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     connections.blueprint,
     connecting.blueprint,
     customers.blueprint,
+    placements.blueprint,
     integrations.blueprint,
     integrating.blueprint,
     mapping.blueprint,

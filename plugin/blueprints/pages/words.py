@@ -102,6 +102,7 @@ CLOSED_RUNS = frozenset({"done", "partial", "failed", "cancelled"})
 _GROUPS = {
     "connecting": "connections",
     "customers": "connections",
+    "placements": "connections",
     "actions": "devices",
     "integrating": "integrations",
     "mapping": "integrations",

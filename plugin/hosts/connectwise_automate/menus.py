@@ -16,6 +16,7 @@ MENU = "computer_menu"
 class MenuPages(PlacesPages):
     """Places pages; mixed into the adapter."""
 
+    page_kinds = (Choice(MENU, "Right-click menu of computers", default=True),)
     removes_pages = False
 
     _api: Api

@@ -21,6 +21,7 @@ from plugin.domain.errors import (
     TransientError,
 )
 from plugin.runtime import Runtime, sealed_place
+from plugin.services import signing
 from plugin.services.journal import audit
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
@@ -174,7 +175,8 @@ def edit(
             )
         before = _told(connection)
         connection.name, connection.settings = name.strip(), shown
-        connection.sealed = runtime.vault.seal(hidden, sealed_place(connection.id))
+        sealed = hidden | signing.kept(adapter, old, hidden, runtime.now())
+        connection.sealed = runtime.vault.seal(sealed, sealed_place(connection.id))
         connection.problem, connection.refused_at = "", None
         connection.state, connection.state_since = ConnectionState.NEW, runtime.now()
         audit(
@@ -203,6 +205,7 @@ def _sorted_out(
         if field.secret and value in {"", HIDDEN}:
             value = old.get(field.name, "")
         given[field.name] = value if field.secret else value.strip()
+    given |= signing.made_up(adapter, given)
     faults = [_fault(field, given[field.name]) for field in adapter.fields]
     if not name.strip():
         faults.insert(0, RuleError("name", "Give the connection a name."))

@@ -5,12 +5,12 @@ from flask import Flask
 from plugin.blueprints.api import (
     actions,
     activity,
+    calls,
     document,
     integrations,
     kinds,
     mappings,
     people,
-    placements,
     seen,
     tickets,
 )
@@ -20,7 +20,7 @@ DOORS: tuple[Door, ...] = (
     kinds.environment,
     kinds.vendors,
     kinds.hosts,
-    placements.door,
+    calls.door,
     integrations.door,
     seen.workspaces,
     seen.companies,

@@ -11,7 +11,7 @@ from plugin.blueprints.pages import words
 from plugin.blueprints.pages.context import scope
 from plugin.blueprints.pages.showing import Answer, one, show, to
 from plugin.domain.contracts import Adapter, Field, FieldKind
-from plugin.services import connections, customers, lists, placements, sync
+from plugin.services import connections, customers, lists, placements, signing, sync
 from plugin.services.access import Role
 from plugin.store.integrations import Connection
 
@@ -48,6 +48,7 @@ def connection(connection_id: int) -> Answer:
         ],
         circuit=runtime().circuit(row),
         joins_customers=customers.joins(runtime(), row),
+        signs_calls=signing.signs(runtime(), row),
         places_pages=placements.places(runtime(), row),
     )
 

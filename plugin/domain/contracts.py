@@ -600,7 +600,10 @@ class PlacesPages(ABC):
 
     @abstractmethod
     def screens(self) -> tuple[Choice, ...]:
-        """Return the screens a page can be placed on."""
+        """Return the screens a page can be placed on.
+
+        A screen with a ``parent`` serves that kind of page alone, and that kind has no other.
+        """
 
 
 class ProvesMembers(ABC):

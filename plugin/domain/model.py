@@ -479,3 +479,7 @@ class Member:
     id: str
     name: str
     email: str = ""
+
+
+Companies = frozenset[tuple[int, str]]
+"""Pairs of a host connection and the host's own id of a company."""

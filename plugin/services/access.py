@@ -12,9 +12,9 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import delete, func, select, update
 
 from plugin.domain.errors import RuleError
+from plugin.domain.model import Companies
 from plugin.runtime import Runtime
 from plugin.services.journal import audit
-from plugin.services.lists.scope import Companies
 from plugin.store.base import db, writing
 from plugin.store.people import ApiToken, SignInTry, User, UserSession
 

@@ -7,11 +7,11 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from plugin.domain.errors import RuleError
+from plugin.domain.model import Companies
 from plugin.runtime import Runtime
 from plugin.services import access
 from plugin.services.access import Role
 from plugin.services.journal import audit
-from plugin.services.lists.scope import Companies
 from plugin.store.base import db, writing
 from plugin.store.mirror import CompanyRow
 from plugin.store.people import User, UserSession

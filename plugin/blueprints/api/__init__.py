@@ -6,6 +6,7 @@ from plugin.blueprints.api import (
     actions,
     activity,
     administrators,
+    calls,
     document,
     groups,
     kinds,
@@ -20,11 +21,12 @@ from plugin.blueprints.api import (
 )
 from plugin.blueprints.api.doors import Door
 
-DOORS: tuple[Door, ...] = (
+_DOORS_OF_MODULES: tuple[Door, ...] = (
     kinds.environment,
     kinds.vendors,
     kinds.hosts,
     groups.door,
+    calls.door,
     placing.door,
     administrators.door,
     seen.workspaces,
@@ -48,6 +50,8 @@ DOORS: tuple[Door, ...] = (
     people.tokens,
     people.audit,
 )
+DOORS = tuple(dict.fromkeys(_DOORS_OF_MODULES))
+"""Every collection once, though several modules may add routes to one."""
 
 
 def register(app: Flask) -> None:

@@ -20,10 +20,10 @@ from plugin.blueprints.api.values import (
     one_of,
 )
 from plugin.blueprints.guard import allow, collections, person, runtime
+from plugin.domain.model import Companies
 from plugin.services import access, accounts, lists
 from plugin.services.access import Role
 from plugin.services.lists import Ask, Listing
-from plugin.services.lists.scope import Companies
 from plugin.store.journal import AuditEntry
 from plugin.store.people import ApiToken, User, UserSession
 

@@ -11,9 +11,9 @@ from plugin.blueprints.guard import blueprint as new_blueprint
 from plugin.blueprints.pages import words
 from plugin.blueprints.pages.showing import Answer, ask, one, show, to
 from plugin.domain.errors import RuleError
+from plugin.domain.model import Companies
 from plugin.services import access, accounts, lists, proven
 from plugin.services.access import Role
-from plugin.services.lists.scope import Companies
 from plugin.store.people import ApiToken, User
 
 blueprint = new_blueprint("accounts", __name__)

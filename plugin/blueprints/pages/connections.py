@@ -10,7 +10,7 @@ from plugin.blueprints.pages import deleting, words
 from plugin.blueprints.pages.context import scope
 from plugin.blueprints.pages.showing import Answer, fragment, one, show, to
 from plugin.domain.contracts import Adapter, Field, FieldKind
-from plugin.services import connections, customers, groups, lists, placing, sync
+from plugin.services import connections, customers, groups, lists, placing, signing, sync
 from plugin.services.access import Role
 from plugin.store.integrations import Connection
 
@@ -55,6 +55,7 @@ def connection(connection_id: int) -> Answer:
         groups=groups.discovery(runtime(), row) if groups.has_groups(runtime(), row) else None,
         saved=request.args.get("saved") in {"added", "changed"},
         places_pages=placing.can(runtime(), row),
+        signs_calls=signing.signs(runtime(), row),
     )
 
 

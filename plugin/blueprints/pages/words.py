@@ -103,6 +103,7 @@ EVENT_KIND: Mapping[str, str] = {
 CLOSED_RUNS = frozenset({"done", "partial", "failed", "cancelled"})
 _GROUPS = {
     "connecting": "connections",
+    "calls": "connections",
     "customers": "connections",
     "deleting": "connections",
     "actions": "devices",

@@ -19,7 +19,7 @@ class MenuPages(PlacesPages):
     removes_pages = False
     # The names of the variables are those of Automate's scripts; for menus they are not proven.
     record_query = "screen=computer&id=%computerid%&name=%computername%"
-    page_kinds = (Choice(MENU, "Menu entry"),)
+    page_kinds = (Choice(MENU, "Right-click menu of computers"),)
 
     _api: Api
 

@@ -13,7 +13,6 @@ from plugin.hosts.connectwise_psa.wire_callbacks import MENU, MenuWire, ScreenWi
 
 SCREENS, SETUPS = "/system/connectWiseHostedScreens", "/system/connectwisehostedsetups"
 MENUS = "/system/menuentries"
-KINDS = ("Tab", "Pod", "ToolbarButton", MENU)
 POD_HEIGHT = 400
 TITLE_LIMIT, ORIGIN_LIMIT, URL_LIMIT = 50, 100, 1024
 
@@ -100,8 +99,9 @@ def _entry(wanted: Placement) -> tuple[str, Mapping[str, object]]:
 
 def _demand_fitting(wanted: Placement) -> None:
     """Raise RuleError for what PSA would refuse."""
-    if wanted.kind not in KINDS:
-        raise RuleError("kind", f"a page is one of {', '.join(KINDS)}")
+    kinds = [each.value for each in Pages.page_kinds]
+    if wanted.kind not in kinds:
+        raise RuleError("kind", f"a page is one of {', '.join(kinds)}")
     if wanted.kind != MENU and not wanted.screen.isdigit():
         raise RuleError("screen", "choose one of the screens that ConnectWise PSA lists")
     if not 0 < len(wanted.title) <= TITLE_LIMIT:

@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 
 from plugin.domain.contracts import Adapter, Field, FieldKind
 from plugin.domain.errors import FormError, RuleError
+from plugin.services import signing
 from plugin.store.base import db
 from plugin.store.integrations import Connection
 
@@ -24,6 +25,7 @@ def sorted_out(
         if field.secret and value in {"", HIDDEN}:
             value = old.get(field.name, "")
         given[field.name] = value if field.secret else value.strip()
+    given |= signing.made_up(adapter, given)
     faults = _faults(adapter, name.strip(), given)
     if faults:
         raise FormError(faults)

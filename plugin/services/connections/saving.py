@@ -8,6 +8,7 @@ from sqlalchemy import select
 from plugin.domain.contracts import Host, SendsWebhooks
 from plugin.domain.errors import ConflictError, RuleError
 from plugin.runtime import Runtime, sealed_place
+from plugin.services import signing
 from plugin.services.connections.callbacks import after_change, wake
 from plugin.services.connections.forms import free_name, secrets_of, sorted_out
 from plugin.services.journal import audit
@@ -103,7 +104,8 @@ def edit(
             )
         before = told(connection)
         connection.name, connection.settings = name.strip(), shown
-        connection.sealed = runtime.vault.seal(hidden, sealed_place(connection.id))
+        sealed = hidden | signing.kept(adapter, old, hidden, runtime.now())
+        connection.sealed = runtime.vault.seal(sealed, sealed_place(connection.id))
         connection.problem, connection.refused_at = "", None
         connection.state, connection.state_since = ConnectionState.NEW, runtime.now()
         audit(

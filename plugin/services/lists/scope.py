@@ -11,13 +11,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, exists, false, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
+from plugin.domain.model import Companies
 from plugin.runtime import ENVIRONMENT_PREFERENCE, Runtime
 from plugin.store.base import db
 from plugin.store.integrations import CompanyMapping, Connection, Preference, Side
 from plugin.store.mirror import WorkspaceRow
-
-Companies = frozenset[tuple[int, str]]
-"""Pairs of a host connection and the host's own id of a company."""
 
 _ByConnection = Mapping[int, Collection[str]]
 

@@ -20,6 +20,7 @@ from sqlalchemy import select
 
 from plugin import __version__
 from plugin.app import create_app, run_worker
+from plugin.bridge import program as bridge_program
 from plugin.domain.errors import PluginError
 from plugin.edge.emulator import Served
 from plugin.runtime import Runtime
@@ -183,6 +184,13 @@ def worker(connect_sandbox: bool) -> None:
         if connect_sandbox:
             _connect_sandbox(app.extensions["bridgehead"], settings)
     run_worker(app, stopping)
+
+
+@program.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def bridge(words: tuple[str, ...]) -> None:
+    """Talk to vendors for a server: bridge --server URL --token T (--help says more)."""
+    sys.exit(bridge_program.main(words))
 
 
 def _connect_sandbox(runtime: Runtime, settings: Settings) -> None:

@@ -2,12 +2,13 @@
 
 from flask import Blueprint, Flask
 
-from plugin.blueprints import access, api, errors, health, messages, pages, webhooks
+from plugin.blueprints import access, api, bridge, errors, health, messages, pages, webhooks
 
 ALL: tuple[Blueprint, ...] = (
     access.blueprint,
     health.blueprint,
     webhooks.blueprint,
+    bridge.blueprint,
     *pages.BLUEPRINTS,
 )
 """Every blueprint, in the order of the route list."""

@@ -20,6 +20,7 @@ from plugin.services import (
     tickets,
     watch,
 )
+from plugin.services.bridges import leases, roles, tasks
 from plugin.services.work import Handler, Hook
 from plugin.store.base import writing
 from plugin.store.people import SignInTry, UserSession
@@ -41,6 +42,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         connections.FAREWELL: connections.keep_callbacks,
         connections.CHECK: connections.work_check,
         receiver.JOB_KIND: _delivery,
+        roles.LOOK: roles.look,
     }
 )
 
@@ -65,6 +67,7 @@ class Periodic:
 def _prune(runtime: Runtime) -> None:
     """Delete what has been kept long enough."""
     inbox.prune(runtime)
+    tasks.prune(runtime)
     before = runtime.now() - timedelta(days=runtime.settings.limits.keep.run_days)
     with writing() as session:
         session.execute(delete(SyncRun).where(SyncRun.living.is_(None), SyncRun.asked_at < before))
@@ -73,5 +76,10 @@ def _prune(runtime: Runtime) -> None:
 
 
 PERIODIC: Mapping[str, Periodic] = MappingProxyType(
-    {"schedule": Periodic(10, sync.schedule), "prune": Periodic(3600, _prune)}
+    {
+        "schedule": Periodic(10, sync.schedule),
+        "bridges": Periodic(2, leases.keep),
+        "bridge-roles": Periodic(10, roles.schedule),
+        "prune": Periodic(3600, _prune),
+    }
 )

@@ -12,6 +12,7 @@ from plugin.domain.tickets import TICKET_SEVERITIES, Trigger
 from plugin.runtime import Runtime
 from plugin.services import sync, ticket_decisions, watch
 from plugin.services.journal import audit
+from plugin.services.scopes import scopes_of
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
     Connection,
@@ -141,7 +142,7 @@ def choose_workspaces(
             before=sorted(held),
             after=sorted(wanted),
         )
-    scopes = watch.scopes_of(runtime, integration.vendor)
+    scopes = scopes_of(runtime, integration.vendor)
     watch.ask(runtime, integration.vendor, scopes)
     for scope in scopes:
         if scope in wanted - held.keys() or not scope:
@@ -182,7 +183,7 @@ def sync_now(
     """Ask for everything the integration needs: both sides' lists, and its workspaces' data."""
     vendor = integration.vendor
     served = {link.workspace_id for link in integration.links}
-    scopes = [each for each in watch.scopes_of(runtime, vendor) if each in served or not each]
+    scopes = [each for each in scopes_of(runtime, vendor) if each in served or not each]
     watch.ask(runtime, vendor, scopes, now=True)
     runs = [sync.ask(runtime, vendor, sync.WORKSPACES, by=actor)]
     runs += sync.ask_all(runtime, integration.host, by=actor)

@@ -160,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", default="bridge", help="folder for this bridge's own secret")
     parser.add_argument("--ca", default="", help="file with the server's own certificate (PEM)")
     parser.add_argument("--hands", type=int, default=HANDS, help="walks at a time")
+    parser.add_argument("--enrol", action="store_true", help="use the token, then end")
     parser.add_argument("--check", action="store_true", help="try every step, then end")
     parser.add_argument("--version", action="version", version=__version__)
     return parser
@@ -184,6 +185,9 @@ def _start(given: argparse.Namespace) -> int:
         return 0 if check(kept, folder, certificate) else 1
     if kept is None or (given.token and given.server and kept.server != given.server):
         kept = _enrol(given, folder, certificate)
+    if given.enrol:
+        _log.info("enrolled at %s", kept.server)
+        return 0
     program = Program(kept, certificate, max(1, given.hands))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: program.stopping.set())

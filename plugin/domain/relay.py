@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from plugin.domain.errors import (
@@ -28,6 +27,7 @@ PARTS: Mapping[str, type[Any]] = types.MappingProxyType(
 )
 """What a page may hold, by its word."""
 
+_HINTS = {kind: get_type_hints(kind) for kind in PARTS.values()}
 _ERRORS: Mapping[str, type[EdgeError]] = types.MappingProxyType(
     {
         each.__name__: each
@@ -95,15 +95,10 @@ def _packed(row: Any) -> dict[str, Any]:  # noqa: ANN401 - any of PARTS
     return told
 
 
-@cache
-def _hints(kind: type[Any]) -> dict[str, Any]:
-    return get_type_hints(kind)
-
-
 def _unpacked(kind: type[Any], said: object) -> Any:  # noqa: ANN401 - a value of that kind
     if not isinstance(said, dict):
         raise RuleError("page", f"a {kind.__name__.lower()} must be an object")
-    hints = _hints(kind)
+    hints = _HINTS[kind]
     if unknown := sorted(set(said) - set(hints)):
         raise RuleError("page", f"{unknown[0]} is no field of a {kind.__name__.lower()}")
     try:

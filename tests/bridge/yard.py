@@ -84,7 +84,7 @@ class Yard:
         """Return who holds what."""
         db.session.rollback()
         rows = db.session.execute(select(BridgeLease.scope, BridgeLease.bridge_id))
-        return dict(rows.tuples())
+        return dict(rows.all())
 
     def said(self, hand: Hand) -> list[str]:
         """Return the kinds of a bridge's history, oldest first."""

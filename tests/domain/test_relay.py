@@ -16,8 +16,7 @@ DETECTION = Detection("1", "w", "d", "pc", "kind", Severity.CRITICAL, "title", N
 
 
 @pytest.mark.parametrize("row", [DEVICE, DETECTION])
-def test_a_page_arrives_as_it_was(row: Any) -> None:
-
+def test_a_page_arrives_as_it_was(row: Device | Detection) -> None:
     page = Page((row,), "next", True, ("9",))
     assert unpack(type(row), json.loads(json.dumps(pack(page)))) == page
 

@@ -5,6 +5,7 @@ from flask import Flask
 from plugin.blueprints.api import (
     actions,
     activity,
+    bridges,
     customers,
     document,
     integrations,
@@ -22,6 +23,7 @@ DOORS: tuple[Door, ...] = (
     kinds.hosts,
     customers.door,
     integrations.door,
+    bridges.door,
     seen.workspaces,
     seen.companies,
     mappings.door,

@@ -11,12 +11,12 @@ from datetime import timedelta
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from plugin.domain.bridges import Plan, balance
+from plugin.domain.bridges import Plan, balance, share_out
 from plugin.domain.contracts import Scope, Vendor
 from plugin.domain.pools import lend, slow, weigh
 from plugin.runtime import Runtime
 from plugin.services.bridges import tasks
-from plugin.services.bridges.history import BRIDGE_ONLY, automatic, is_alive, living, note
+from plugin.services.bridges.history import automatic, is_alive, living, note
 from plugin.services.journal import SYSTEM, audit
 from plugin.store.base import db, writing
 from plugin.store.bridges import Bridge, BridgeLease, BridgeLoan, BridgeTask, TaskState, hold_turn
@@ -163,8 +163,11 @@ def _busy() -> set[str]:
 # -- keeping it so -------------------------------------------------------------------------------
 
 
-def keep(runtime: Runtime) -> int:
-    """Notice what changed and let others take over; returns how many workspaces moved."""
+def keep(runtime: Runtime, *, level: bool = False) -> int:
+    """Notice what changed and let others take over; returns how many workspaces moved.
+
+    ``level`` also evens out loads between bridges that are busy, as a person's plan does.
+    """
     bridges = db.session.scalar(select(func.count()).select_from(Bridge))
     leases = db.session.scalar(select(func.count()).select_from(BridgeLease))
     if not bridges and not leases:
@@ -174,8 +177,9 @@ def keep(runtime: Runtime) -> int:
         _notice(runtime, session)
         ground = survey(runtime)
         _notice_slow(runtime, session, ground)
+        _map_by_itself(runtime, session, ground)
         pools = _pools(runtime, session, ground)
-        moved = _settle(runtime, session, ground, pools)
+        moved = _settle(runtime, session, ground, pools, level=level)
         lanes = tasks.follow(runtime, session)
     for lane in lanes:
         runtime.wake(lane)
@@ -211,6 +215,22 @@ def _notice_slow(runtime: Runtime, session: Session, ground: Ground) -> None:
     session.flush()
 
 
+def _map_by_itself(runtime: Runtime, session: Session, ground: Ground) -> None:
+    """Map bridges that belong nowhere onto integrations, where plans apply themselves."""
+    homes = ground.homes
+    free = [name for name in ground.online if name not in homes]
+    if not free or not automatic()[0]:
+        return
+    shared = share_out(ground.loads(), ground.online, homes, homes).assigned
+    for name in free:
+        if name in shared:
+            row = ground.bridges[name]
+            row.integration_id = int(shared[name])
+            text = f"Mapped onto {ground.names[int(shared[name])]} by the automatic plan."
+            note(session, runtime.now(), "mapped", text, bridge_id=row.id)
+    session.flush()
+
+
 def _pools(runtime: Runtime, session: Session, ground: Ground) -> dict[int, list[str]]:
     """Return the bridges of each integration, lent ones where its own are lost."""
     held = {str(row.integration_id): row for row in session.scalars(select(BridgeLoan))}
@@ -241,14 +261,18 @@ def _lend(runtime: Runtime, session: Session, ground: Ground, number: int, bridg
 
 
 def _settle(
-    runtime: Runtime, session: Session, ground: Ground, pools: Mapping[int, list[str]]
+    runtime: Runtime,
+    session: Session,
+    ground: Ground,
+    pools: Mapping[int, list[str]],
+    *,
+    level: bool,
 ) -> int:
     """Write down who holds what from now on; returns how many changed hands."""
     wanted: dict[str, str] = {}
     for number, pool in pools.items():
-        wanted |= plan_of(
-            ground, number, pool, level=_is_level_wanted(ground, number, pool)
-        ).assigned
+        even = level or _is_level_wanted(ground, number, pool)
+        wanted |= plan_of(ground, number, pool, level=even).assigned
     moved = 0
     for name, owner in ground.owners.items():
         moved += _hold(runtime, session, ground, name, owner, wanted.get(name, ""))
@@ -327,8 +351,3 @@ def imbalance(plan: Plan) -> float:
     loads = list(plan.load_after.values())
     mean = sum(loads) / len(loads) if loads else 0.0
     return (max(loads) / mean - 1) * 100 if mean else 0.0
-
-
-def waits_for_bridge(connection: Connection) -> bool:
-    """Tell whether only a bridge may talk to this vendor."""
-    return connection.reach == BRIDGE_ONLY

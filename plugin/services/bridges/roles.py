@@ -22,15 +22,30 @@ OWN_COMPANY = "1"
 """The client that Automate makes for the MSP itself when it is set up."""
 
 
+def hosts(runtime: Runtime) -> list[Connection]:
+    """Return the host connections that list computers."""
+    query = select(Connection).where(Connection.side == Side.HOST, Connection.deleted_at.is_(None))
+    return [
+        each
+        for each in db.session.scalars(query.order_by(Connection.id)).all()
+        if issubclass(runtime.adapter_class(each.kind), ListsComputers)
+    ]
+
+
 def schedule(runtime: Runtime) -> None:
     """See to it that every host that lists computers is looked at again and again."""
     looked = set(db.session.scalars(select(Job.subject).where(Job.kind == LOOK)))
-    for connection in db.session.scalars(
-        select(Connection).where(Connection.side == Side.HOST, Connection.deleted_at.is_(None))
-    ).all():
-        lists = issubclass(runtime.adapter_class(connection.kind), ListsComputers)
-        if lists and str(connection.id) not in looked:
+    for connection in hosts(runtime):
+        if str(connection.id) not in looked:
             ask(runtime, connection)
+
+
+def ask_all(runtime: Runtime) -> int:
+    """Have every such host looked at now; returns how many there are."""
+    found = hosts(runtime)
+    for connection in found:
+        ask(runtime, connection, by_person=True)
+    return len(found)
 
 
 def ask(runtime: Runtime, connection: Connection, *, by_person: bool = False) -> None:

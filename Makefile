@@ -1,6 +1,6 @@
 # Every target is one command you could type yourself. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench soak format new-vendor lock browser assets clean
+.PHONY: help run test check bench soak format new-vendor bridge-file lock browser assets clean
 
 export MAKE_GOAL := $(firstword $(MAKECMDGOALS))
 export PYTHON
@@ -45,6 +45,9 @@ format: .venv/.dev ## format the code and mend what ruff can mend
 
 new-vendor: .venv/.dev ## start a vendor from the skeleton: NAME=acme_shield
 	@$(BIN)/python -m tools.new_vendor $(NAME)
+
+bridge-file: .venv/.dev ## the bridge program as one file of pure Python, in dist/
+	@$(BIN)/python -m tools.bridge_file
 
 lock: ## lock the dependencies anew (ARGS=--upgrade for newer ones); needs uv
 	tools/lock $(ARGS)

@@ -14,6 +14,7 @@ import click
 
 from plugin import __version__
 from plugin.app import create_app, run_worker
+from plugin.bridge import program as bridge_program
 from plugin.cli_care import make_backup, put_back, run_doctor
 from plugin.cli_shared import as_json, inside, is_answered, operator, own_host, tell
 from plugin.domain.errors import PluginError
@@ -166,6 +167,13 @@ def worker(connect_sandbox: bool) -> None:
         if connect_sandbox:
             _connect_sandbox(app.extensions["bridgehead"], settings)
     run_worker(app, stopping)
+
+
+@program.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def bridge(words: tuple[str, ...]) -> None:
+    """Talk to vendors for a server: bridge --server URL --token T (--help says more)."""
+    sys.exit(bridge_program.main(words))
 
 
 def _connect_sandbox(runtime: Runtime, settings: Settings) -> None:

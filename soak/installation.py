@@ -120,8 +120,10 @@ class Installation:
         found: dict[str, Any] = _call(f"{self.sandbox}/state")["emulators"][kind]
         return found
 
-    def api(self, path: str) -> dict[str, Any]:
-        """Read from the JSON API as an administrator."""
+    def api(
+        self, path: str, given: dict[str, object] | None = None, method: str = ""
+    ) -> dict[str, Any]:
+        """Ask the JSON API as an administrator: read, or change with what is ``given``."""
         if not self._token:
             command = [sys.executable, "-m", "plugin.cli", "token", "create"]
             made = subprocess.run(
@@ -131,7 +133,7 @@ class Installation:
                 capture_output=True,
             )
             self._token = json.loads(made.stdout)["token"]
-        return _call(f"{self.address}/api/v1/{path}", token=self._token)
+        return _call(f"{self.address}/api/v1/{path}", given, self._token, method)
 
     def api_all(self, path: str) -> list[dict[str, Any]]:
         """Read every page of a list."""
@@ -157,9 +159,10 @@ class Installation:
 
 
 @contextlib.contextmanager
-def running(folder: Path) -> Iterator[Installation]:
-    """Run an installation for the length of a ``with``."""
+def running(folder: Path, **settings: object) -> Iterator[Installation]:
+    """Run an installation for the length of a ``with``, with these settings of its environment."""
     installation = Installation(folder)
+    installation.environment |= {name: str(value) for name, value in settings.items()}
     try:
         installation.start()
         yield installation
@@ -167,14 +170,16 @@ def running(folder: Path) -> Iterator[Installation]:
         installation.kill_all()
 
 
-def _call(url: str, given: dict[str, object] | None = None, token: str = "") -> dict[str, Any]:
+def _call(
+    url: str, given: dict[str, object] | None = None, token: str = "", method: str = ""
+) -> dict[str, Any]:
     headers = {"Content-Type": "application/json"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
     body = None if given is None else json.dumps(given).encode()
     try:
         with urllib.request.urlopen(
-            urllib.request.Request(url, body, headers), timeout=60
+            urllib.request.Request(url, body, headers, method=method or None), timeout=60
         ) as answer:
             read: dict[str, Any] = json.loads(answer.read())
             return read

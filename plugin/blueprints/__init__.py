@@ -5,6 +5,7 @@ from flask import Blueprint, Flask
 from plugin.blueprints import (
     access,
     api,
+    bridge,
     embedding,
     errors,
     health,
@@ -26,6 +27,7 @@ ALL: tuple[Blueprint, ...] = (
     embedding.blueprint,
     health.blueprint,
     webhooks.blueprint,
+    bridge.blueprint,
     *pages.BLUEPRINTS,
 )
 """Every blueprint, in the order of the route list."""

@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from plugin.runtime import Runtime
 from plugin.services import access, bearers
 from plugin.services.access import Person, Role
+from plugin.services.bridges import registry
 from plugin.services.lists.scope import Scope, scope_of
 from plugin.store.base import db
 from plugin.store.integrations import Connection, Side
@@ -57,6 +58,11 @@ def anyone(
     so form tokens and origins do not apply.
     """
     return _stamp(access_rule=("anyone", why), checks_itself=checks_itself, in_frames=in_frames)
+
+
+def bridges_only() -> Callable[[View], View]:
+    """Let in the bridge program by its own secret, and nobody else; ``g.bridge`` is who it is."""
+    return _stamp(access_rule=("bridge", "a bridge's own secret"), in_frames=False)
 
 
 def _stamp(**marks: object) -> Callable[[View], View]:
@@ -162,6 +168,9 @@ def _enter() -> BaseResponse | None:
     checks_itself = getattr(_answering(current_app), "checks_itself", False)
     if request.endpoint.endswith("static") or checks_itself:
         return None
+    if rule[0] == "bridge":
+        g.bridge = registry.known(_bearer())
+        return None
     recognise()
     kind, needed = rule
     elsewhere = None if kind == "anyone" else _by_role(needed)
@@ -169,6 +178,11 @@ def _enter() -> BaseResponse | None:
         refuse_other_sites()
         _form_token()
     return elsewhere
+
+
+def _bearer() -> str:
+    header = request.headers.get("Authorization", "")
+    return header[len(BEARER) :].strip() if header[: len(BEARER)].lower() == BEARER else ""
 
 
 def _by_role(needed: Role) -> BaseResponse | None:

@@ -27,6 +27,7 @@ from plugin.services import (
     tickets,
     watch,
 )
+from plugin.services.bridges import leases, roles, tasks
 from plugin.services.work import Handler, Hook
 from plugin.store.base import writing
 from plugin.store.people import SignInTry, UserSession
@@ -52,6 +53,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         mail.RUN: mail.work,
         receiver.JOB_KIND: _delivery,
         registration.KEEP: registering.work,
+        roles.LOOK: roles.look,
     }
 )
 
@@ -78,6 +80,7 @@ def _prune(runtime: Runtime) -> None:
     """Delete what has been kept long enough."""
     inbox.prune(runtime)
     notices.prune(runtime)
+    tasks.prune(runtime)
     before = runtime.now() - timedelta(days=runtime.settings.limits.keep.run_days)
     with writing() as session:
         session.execute(delete(SyncRun).where(SyncRun.living.is_(None), SyncRun.asked_at < before))
@@ -88,6 +91,8 @@ def _prune(runtime: Runtime) -> None:
 PERIODIC: Mapping[str, Periodic] = MappingProxyType(
     {
         "schedule": Periodic(10, sync.schedule),
+        "bridges": Periodic(2, leases.keep),
+        "bridge-roles": Periodic(10, roles.schedule),
         "recount": Periodic(600, counting.recount_ages),
         "prune": Periodic(3600, _prune),
         "conditions": Periodic(60, notice_watch.look),

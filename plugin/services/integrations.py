@@ -13,6 +13,7 @@ from plugin.domain.tickets import TICKET_SEVERITIES, Trigger
 from plugin.runtime import Runtime
 from plugin.services import registration, suggesting, sync, ticket_decisions, watch
 from plugin.services.journal import audit
+from plugin.services.scopes import scopes_of
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
     Connection,
@@ -139,7 +140,7 @@ def start(
 ) -> None:
     """Let these workspaces of an active integration synchronise."""
     vendor, wanted = integration.vendor, set(workspace_ids)
-    scopes = watch.scopes_of(runtime, vendor)
+    scopes = scopes_of(runtime, vendor)
     watch.ask(runtime, vendor, scopes)
     for scope in scopes:
         if scope in wanted or not scope:
@@ -148,7 +149,7 @@ def start(
 
 def stop(runtime: Runtime, vendor: Connection, workspace_ids: Iterable[str]) -> None:
     """End the living runs of workspaces that nobody serves any more."""
-    idle = set(workspace_ids) - set(watch.scopes_of(runtime, vendor))
+    idle = set(workspace_ids) - set(scopes_of(runtime, vendor))
     if idle:
         theirs = (SyncRun.connection_id == vendor.id, SyncRun.scope.in_(sorted(idle)))
         with writing() as session:
@@ -260,7 +261,7 @@ def sync_now(
     vendor = integration.vendor
     sync.write_down(runtime, actor, integration.name)
     served = {link.workspace_id for link in integration.links}
-    scopes = [each for each in watch.scopes_of(runtime, vendor) if each in served or not each]
+    scopes = [each for each in scopes_of(runtime, vendor) if each in served or not each]
     watch.ask(runtime, vendor, scopes, now=True)
     runs = [sync.ask(runtime, vendor, sync.WORKSPACES, by=actor)]
     runs += sync.ask_all(runtime, integration.host, by=actor)

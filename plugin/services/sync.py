@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import DataError, IntegrityError
@@ -22,9 +22,12 @@ from plugin.domain.model import Device
 from plugin.domain.reconcile import Guard, SeenRows
 from plugin.runtime import Runtime
 from plugin.services import counting, groups, mapping, mirror, suggesting, tickets, watch
+from plugin.services.bridges import tasks
+from plugin.services.bridges.tasks import Relayed
 from plugin.services.groups import GROUPS
 from plugin.services.journal import audit
 from plugin.services.mirror import Counts
+from plugin.services.scopes import lane_of, scopes_of
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
     Connection,
@@ -80,12 +83,12 @@ def ask(
             session,
             RUN,
             str(run.id),
-            watch.lane_of(connection.id, scope or what),
+            lane_of(connection.id, scope or what),
             now=runtime.now(),
             connection_id=connection.id,
             revive=bool(by),
         )
-    runtime.wake(watch.lane_of(connection.id, scope or what))
+    runtime.wake(lane_of(connection.id, scope or what))
     return run
 
 
@@ -102,7 +105,7 @@ def ask_all(
     """Ask for everything a connection has, detections included: "Sync now"."""
     write_down(runtime, by, connection.name)
     runs = [ask(runtime, connection, what, by=by) for what in _lists_of(runtime, connection)]
-    scopes = watch.scopes_of(runtime, connection)
+    scopes = scopes_of(runtime, connection)
     watch.ask(runtime, connection, scopes, now=True)
     return runs + [
         ask(runtime, connection, DATA, scope=scope, by=by, full=full) for scope in scopes
@@ -148,7 +151,7 @@ def schedule(runtime: Runtime) -> int:
         limits = runtime.settings.limits.sync
         for what in _lists_of(runtime, connection):
             asked += _ask_if_due(runtime, connection, what, "", _pause(runtime, connection, what))
-        scopes = watch.scopes_of(runtime, connection)
+        scopes = scopes_of(runtime, connection)
         watch.ask(runtime, connection, scopes)
         for scope in scopes:
             asked += _ask_if_due(runtime, connection, DATA, scope, limits.interval)
@@ -207,10 +210,12 @@ def work(runtime: Runtime, claim: Claim) -> datetime | None:
     _start(runtime, run)
     walk = _Walk(runtime, claim, run)
     try:
-        walk.go()
+        later = walk.go()
     except CancelledError:
         close(runtime, run, RunState.CANCELLED, "a person ended it", walk.counts)
         return None
+    if later is not None:
+        return later
     state = RunState.PARTIAL if walk.counts.failed or walk.counts.withheld else RunState.DONE
     close(runtime, run, state, walk.remark(), walk.counts)
     return None
@@ -263,15 +268,18 @@ class _Walk:
         self.scope = run.scope
         self.counts = Counts()
 
-    def go(self) -> None:
+    def go(self) -> datetime | None:
+        """Walk; returns when to look again where a bridge does the walking, else None."""
+        if self.run.what == DATA:
+            return self._data()
         {
             WORKSPACES: self._workspaces,
             GROUPS: self._groups,
             COMPANIES: self._companies,
             COMPUTERS: self._computers,
             TICKETS: self._tickets,
-            DATA: self._data,
         }[self.run.what]()
+        return None
 
     def remark(self) -> str:
         """Say what a person should know about a run that ended."""
@@ -361,17 +369,34 @@ class _Walk:
 
     # -- a vendor's data ---------------------------------------------------------------------
 
-    def _data(self) -> None:
-        vendor = self.runtime.vendor(self.connection)
+    def _data(self) -> datetime | None:
+        """Fetch and store, or let the bridge that holds this scope fetch and then store."""
+        self._still_wanted()
+        relayed = tasks.turn(self.runtime, self.claim, self.connection, self.scope, self._wish())
+        if isinstance(relayed, datetime):
+            return relayed
+        vendor = relayed or self.runtime.vendor(self.connection)
         self._devices(vendor)
         if self.counts.created:
             suggesting.ask_for_all(self.runtime, self.connection.id, later=True)
         if isinstance(vendor, ReportsLicences) and self._licences_due():
             self._licences(vendor)
+        if relayed is not None:
+            tasks.forget(relayed)
+        return None
 
-    def _devices(self, vendor: Vendor) -> None:
+    def _wish(self) -> dict[str, Any]:
+        """Say what a bridge would have to fetch."""
+        lists = issubclass(self.runtime.adapter_class(self.connection.kind), ReportsLicences)
+        parts = ["devices", "licences"] if lists and self._licences_due() else ["devices"]
+        return {"parts": parts, "cursor": self._start_of_devices()}
+
+    def _start_of_devices(self) -> str | None:
         cursor = mirror.cursor_of(self.connection.id, self.scope, "devices")
-        start = None if self._full_due(cursor) else cursor.cursor if cursor else None
+        return cursor.cursor if cursor is not None and not self._full_due(cursor) else None
+
+    def _devices(self, vendor: Vendor | Relayed) -> None:
+        start = self._start_of_devices()
         seen, complete, page = SeenRows(), False, None
         db.session.commit()
         for page in vendor.devices(self.scope, start):

@@ -5,52 +5,23 @@ A look is a job that comes back by itself; it leaves no run behind, because most
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any, cast
 
 from sqlalchemy import select
 
-from plugin.domain.contracts import FindsDetections, Scope, Vendor
+from plugin.domain.contracts import FindsDetections
 from plugin.runtime import Runtime
 from plugin.services import mirror, ticket_decisions
+from plugin.services.bridges import tasks
 from plugin.services.mirror import Counts
+from plugin.services.scopes import lane_of, scopes_of
 from plugin.store.base import db, writing
-from plugin.store.integrations import (
-    Connection,
-    Integration,
-    IntegrationState,
-    Side,
-    WorkspaceLink,
-)
+from plugin.store.integrations import Connection
 from plugin.store.queue import Claim, enqueue
 from plugin.store.work import Job
 
 LOOK = "watch"
 HISTORY = timedelta(days=7)
-
-
-def lane_of(connection_id: int, scope: str) -> str:
-    """Return the lane in which a scope is worked, one job at a time."""
-    return f"sync:{connection_id}:{scope}"[:120]
-
-
-def scopes_of(runtime: Runtime, connection: Connection) -> list[str]:
-    """Return what is fetched apart at a vendor: each selected workspace, or all in one."""
-    if connection.side != Side.VENDOR:
-        return []
-    kind = runtime.adapter_class(connection.kind)
-    selected = db.session.scalars(
-        select(WorkspaceLink.workspace_id)
-        .join(Integration)
-        .where(
-            WorkspaceLink.vendor_id == connection.id,
-            Integration.deleted_at.is_(None),
-            Integration.state == IntegrationState.ACTIVE,
-        )
-        .distinct()
-        .order_by(WorkspaceLink.workspace_id)
-    ).all()
-    if issubclass(kind, Vendor) and kind.scope is Scope.CONNECTION:
-        return [""] if selected else []
-    return list(selected)
 
 
 def ask(
@@ -87,11 +58,27 @@ def look(runtime: Runtime, claim: Claim) -> datetime | None:
         return None
     if scope not in scopes_of(runtime, connection):
         return None
-    vendor = runtime.vendor(connection)
-    if not isinstance(vendor, FindsDetections):
+    if not issubclass(runtime.adapter_class(connection.kind), FindsDetections):
         return None
+    relayed = tasks.turn(runtime, claim, connection, scope, _wish(runtime, connection, scope))
+    if isinstance(relayed, datetime):
+        return relayed
+    vendor = relayed or cast(FindsDetections, runtime.vendor(connection))
     _fetch(runtime, claim, connection, vendor, scope)
+    if relayed is not None:
+        tasks.forget(relayed)
     return runtime.now() + timedelta(seconds=runtime.settings.limits.sync.watch)
+
+
+def _wish(runtime: Runtime, connection: Connection, scope: str) -> dict[str, Any]:
+    """Say what a bridge would have to fetch."""
+    known = mirror.cursor_of(connection.id, scope, "detections")
+    since = runtime.now() - HISTORY
+    return {
+        "parts": ["detections"],
+        "cursor": known.cursor if known else None,
+        "since": since.isoformat(),
+    }
 
 
 def _fetch(

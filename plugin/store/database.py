@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, inspect, make_url, text
 from plugin.domain.errors import PluginError
 from plugin.store import (
     actions,
+    bridges,
     groups,
     integrations,
     journal,
@@ -31,6 +32,7 @@ from plugin.store.base import db, prepare, write_lock
 MIGRATIONS = Path(__file__).parent / "migrations"
 TABLES = (
     actions,
+    bridges,
     groups,
     integrations,
     journal,

@@ -1,3 +1,5 @@
+from random import Random
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -125,3 +127,34 @@ def test_a_pinned_bridge_is_not_lent() -> None:
     loads = {"a": 1.0, "b": 2.0}
     pools = share_out(loads, ["pc1", "pc2"], {"pc1": "a", "pc2": "a"}, {"pc1": "a", "pc2": "a"})
     assert set(pools.assigned.values()) == {"a"}
+
+
+@settings(max_examples=150, deadline=None)
+@given(WEIGHTS, SOME_BRIDGES, st.randoms(use_true_random=False))
+def test_the_same_input_gives_the_same_plan_in_any_order(
+    weights: dict[str, float], bridges: list[str], dice: Random
+) -> None:
+    current = {name: dice.choice([*bridges, "gone"]) for name in weights}
+    shuffled = list(weights.items())
+    dice.shuffle(shuffled)
+    one = balance(weights, bridges, current, level=True)
+    other = balance(dict(shuffled), list(reversed(bridges)), current, level=True)
+    assert one.assigned == other.assigned
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(NAMES, st.integers(0, 50), max_size=20),
+    SOME_BRIDGES,
+    st.lists(st.integers(1, 200), min_size=8, max_size=8),
+)
+def test_a_bridge_is_over_its_capacity_only_where_no_other_has_room(
+    weights: dict[str, float], bridges: list[str], limits: list[int]
+) -> None:
+    capacity = {bridge: float(limits[int(bridge[2:])]) for bridge in bridges}
+    plan = balance(weights, bridges, {}, capacity=capacity)
+    over = {each for each in bridges if plan.load_after[each] > capacity[each] + 1e-6}
+    for name, holder in plan.assigned.items():
+        if holder in over and weights[name]:
+            for other in set(bridges) - {holder}:
+                assert plan.load_after[other] + weights[name] > capacity[other]

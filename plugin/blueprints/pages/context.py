@@ -40,6 +40,7 @@ MENU: tuple[Entry, ...] = (
     Entry("Config"),
     Entry("Connections", "connections.table", "plug-connected", badge="connections"),
     Entry("Integrations", "integrations.table", "arrows-exchange"),
+    Entry("Bridges", "bridges.table", "building-bridge"),
     Entry("Environment", "environment.show", "settings", Role.ADMINISTRATOR),
     Entry("Activity"),
     Entry("Notifications", "notifications.table", "bell"),

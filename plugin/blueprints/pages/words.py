@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from plugin.store.bridges import Bridge
 from plugin.store.work import DeliveryState, JobState, RunState, TicketState
 
 State = tuple[str, str]
@@ -117,6 +118,19 @@ _GROUPS = {
 def state(table: Mapping[str, State], word: str) -> State:
     """Return word and kind of a state; one that is new here is shown as it is."""
     return table.get(word, (plain(word) or "Unknown", "unknown"))
+
+
+def bridge_state(row: Bridge) -> State:
+    """Return word and kind of how a bridge is."""
+    if row.revoked_at is not None:
+        return "Turned out", "off"
+    if row.digest is None:
+        return "Not enrolled", "off"
+    if not row.online:
+        return "Offline", "critical"
+    if row.draining:
+        return ("Slow, drained" if row.draining == "slow" else "Drained"), "warning"
+    return "Online", "ok"
 
 
 def plain(word: str) -> str:

@@ -37,6 +37,7 @@ def test_no_secret_field_is_documented_as_an_answer(showroom: Rooms) -> None:
     assert {name: found & secret for name, found in told.items() if found & secret} == {
         "MadeUser": {"password"},
         "MadeToken": {"token"},
+        "BridgeToken": {"token"},
     }
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from plugin.runtime import Runtime, sealed_place
 from plugin.services.journal import audit
 from plugin.store.base import db, writing
 from plugin.store.integrations import Connection
+from plugin.store.shared import ProofKeys
 
 STEP = 200
 
@@ -19,6 +20,8 @@ def rotate(runtime: Runtime, actor: str) -> int:
     """
     runtime.vault.rotate_key()
     changed = sum(_reseal(runtime, step) for step in _steps())
+    with writing() as session:
+        session.execute(delete(ProofKeys))  # kept for minutes only: a worker fetches them again
     runtime.vault.retire(_keys_in_use(runtime))
     with writing() as session:
         audit(runtime, session, actor, "secrets.rotate", "vault", after={"resealed": changed})

@@ -534,6 +534,13 @@ class SendsWebhooks(ABC):
     def read(self, delivery: Delivery) -> HostEvent:
         """Say what a proven delivery means; unknown kinds are UNKNOWN, not an error."""
 
+    def save_unchanged(self, ticket_id: str) -> None:
+        """Save one of our tickets as it is, so that the host calls us; for a test call.
+
+        RuleError where the host cannot be made to call that way.
+        """
+        raise RuleError("connection", "this system cannot be made to call")
+
     def proof_keys(self) -> dict[str, str]:
         """Return what was fetched to prove calls, for the other processes of the installation.
 

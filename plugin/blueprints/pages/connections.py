@@ -11,7 +11,8 @@ from plugin.blueprints.pages import words
 from plugin.blueprints.pages.context import scope
 from plugin.blueprints.pages.showing import Answer, one, show, to
 from plugin.domain.contracts import Adapter, Field, FieldKind
-from plugin.services import connections, customers, lists, sync
+from plugin.domain.errors import RuleError
+from plugin.services import connections, customers, lists, sync, trial_call
 from plugin.services.access import Role
 from plugin.store.integrations import Connection
 
@@ -82,6 +83,19 @@ def check(connection_id: int) -> Answer:
             f"The connection check stopped at “{failed.name}”. See below for the cure.", "warning"
         )
     return to("connections.connection", connection_id=connection_id)
+
+
+@blueprint.post("/connections/<int:connection_id>/test-call")
+@allow(Role.TECHNICIAN)
+def test_call(connection_id: int) -> Answer:
+    """Have the host call us once, and show each step of it."""
+    row = one(Connection, connection_id)
+    try:
+        steps = trial_call.send(runtime(), person().name, row)
+    except RuleError as error:
+        flash(f"No test call was sent: {error.message}.", "warning")
+        return to("connections.connection", connection_id=connection_id)
+    return show("connections/test_call.html", connection=row, steps=steps)
 
 
 @blueprint.post("/connections/<int:connection_id>/sync")

@@ -86,6 +86,12 @@ class Callbacks(Psa, SendsWebhooks):
         """Tell whether the signing key is at hand, or the delivery refused without one."""
         return self._proof.is_offline(delivery)
 
+    def save_unchanged(self, ticket_id: str) -> None:
+        """Write a ticket's summary over itself: PSA tells every save, whatever it changes."""
+        path = f"/service/tickets/{self._number(ticket_id)}"
+        row = self._api.one(path)
+        self._api.patch(path, {"summary": row["summary"]}, row)
+
     def proof_keys(self) -> dict[str, str]:
         """Return the signing keys that are still good, each with the moment of its fetching."""
         return self._keys.told()

@@ -47,9 +47,10 @@ from plugin.services.lists.people import audit, sessions, tokens, users
 from plugin.services.lists.preview import Preview, ticket_preview
 from plugin.services.lists.scope import Scope, scope_of
 from plugin.services.lists.work import (
+    MOST_REPLAYED,
     LogLine,
     TicketLine,
-    dead_since,
+    calls_since,
     deliveries,
     job_of,
     queue_figures,
@@ -61,6 +62,7 @@ from plugin.services.lists.work import (
 )
 
 __all__ = [
+    "MOST_REPLAYED",
     "SIZES",
     "Ask",
     "ConnectionLine",
@@ -81,6 +83,7 @@ __all__ = [
     "WorkspaceChoice",
     "about_device",
     "audit",
+    "calls_since",
     "client_names",
     "companies",
     "companies_of",
@@ -88,7 +91,6 @@ __all__ = [
     "connections",
     "connections_by_environment",
     "coverage",
-    "dead_since",
     "deliveries",
     "detections",
     "device_of",

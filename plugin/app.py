@@ -20,6 +20,7 @@ from plugin.edge.discovery import find_adapters
 from plugin.engine import make_engine
 from plugin.runtime import Runtime, utc_now
 from plugin.services.handlers import HANDLERS, HOOKS, PERIODIC
+from plugin.services.reports import keep_reporting
 from plugin.services.work import work
 from plugin.settings import Settings, load
 from plugin.store import database
@@ -81,4 +82,5 @@ def run_worker(app: Flask, stopping: threading.Event) -> None:
     runtime.waker.append(engine.wake)
     for name, periodic in PERIODIC.items():
         engine.every(periodic.seconds, f"periodic:{name}", partial(periodic.do, runtime))
+    keep_reporting(app, runtime, stopping)
     engine.run(stopping)

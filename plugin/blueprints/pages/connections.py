@@ -12,7 +12,7 @@ from plugin.blueprints.pages.context import scope
 from plugin.blueprints.pages.showing import Answer, one, show, to
 from plugin.domain.contracts import Adapter, Field, FieldKind
 from plugin.domain.errors import RuleError
-from plugin.services import connections, customers, lists, sync, trial_call
+from plugin.services import connections, customers, lists, reports, sync, trial_call
 from plugin.services.access import Role
 from plugin.store.integrations import Connection
 
@@ -47,7 +47,7 @@ def connection(connection_id: int) -> Answer:
             for line in lists.integrations(runtime(), scope=scope())
             if row.id in {line.row.host_id, line.row.vendor_id}
         ],
-        circuit=runtime().circuit(row),
+        circuit=reports.circuit_of(runtime(), row),
         joins_customers=customers.joins(runtime(), row),
     )
 

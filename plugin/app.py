@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import plugin.hosts
 import plugin.vendors
-from plugin import blueprints
+from plugin import blueprints, logs
 from plugin.blueprints import guard
 from plugin.blueprints.fast_inbox import FastInbox
 from plugin.domain.contracts import Host, Vendor
@@ -64,7 +64,9 @@ def create_app(
 
 def web() -> Flask:
     """Make the application of a web process, from the process environment."""
-    app = create_app(load())
+    settings = load()
+    logs.configure(as_json=settings.log_json)
+    app = create_app(settings)
     runtime: Runtime = app.extensions["bridgehead"]
     # This engine never runs here; it only tells the workers that there is something to do.
     runtime.waker.append(make_engine(app, lambda lane: None).wake)

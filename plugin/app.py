@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import plugin.hosts
 import plugin.vendors
-from plugin import blueprints
+from plugin import blueprints, logs
 from plugin.blueprints import guard, withdrawn
 from plugin.blueprints.fast_inbox import FastInbox
 from plugin.domain.contracts import Host, Vendor
@@ -20,6 +20,7 @@ from plugin.edge.discovery import find_adapters
 from plugin.engine import make_engine
 from plugin.runtime import Runtime, utc_now
 from plugin.services.handlers import HANDLERS, HOOKS, PERIODIC
+from plugin.services.reports import keep_reporting
 from plugin.services.work import work
 from plugin.settings import Settings, load
 from plugin.store import database
@@ -64,7 +65,9 @@ def create_app(
 
 def web() -> Flask:
     """Make the application of a web process, from the process environment."""
-    app = create_app(load())
+    settings = load()
+    logs.configure(as_json=settings.log_json)
+    app = create_app(settings)
     runtime: Runtime = app.extensions["bridgehead"]
     # This engine never runs here; it only tells the workers that there is something to do.
     runtime.waker.append(make_engine(app, lambda lane: None).wake)
@@ -82,4 +85,5 @@ def run_worker(app: Flask, stopping: threading.Event) -> None:
     runtime.waker.append(engine.wake)
     for name, periodic in PERIODIC.items():
         engine.every(periodic.seconds, f"periodic:{name}", partial(periodic.do, runtime))
+    keep_reporting(app, runtime, stopping)
     engine.run(stopping)

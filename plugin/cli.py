@@ -1,7 +1,6 @@
 """The program ``bridgehead``: each command a few lines around a service."""
 
 import json
-import logging
 import os
 import signal
 import sys
@@ -12,7 +11,7 @@ from dataclasses import replace
 
 import click
 
-from plugin import __version__
+from plugin import __version__, logs
 from plugin.app import create_app, run_worker
 from plugin.bridge import program as bridge_program
 from plugin.cli_care import make_backup, put_back, run_doctor
@@ -42,10 +41,7 @@ def program() -> None:
 
 def main() -> None:
     """Run the program; every failure of ours is one text and exit status 2, never a trace."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logs.configure(as_json=False)
     try:
         program()
     except PluginError as error:
@@ -158,6 +154,7 @@ def web(workers: int) -> None:
 def worker(connect_sandbox: bool) -> None:
     """Do the background work; any number of these on PostgreSQL."""
     settings = _lively(load()) if connect_sandbox else load()
+    logs.configure(as_json=settings.log_json)
     app = create_app(settings)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -140,6 +140,11 @@ class Runtime:
         """Return this process's circuit breaker of a connection."""
         return self._shared_by(connection).circuit
 
+    def circuits(self) -> dict[int, str]:
+        """Return how every breaker of this process stands, by connection number."""
+        with self._lock:
+            return {number: shared.circuit.state for number, shared in self._shared.items()}
+
     def _shared_by(self, connection: Connection) -> _Shared:
         if not inspect(connection).has_identity:
             return self._new_shared(connection)

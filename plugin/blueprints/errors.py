@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
+from plugin import logs
 from plugin.domain.errors import (
     BusyError,
     ConflictError,
@@ -119,6 +120,7 @@ def request_id() -> str:
 def _give_id() -> None:
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if _ID.fullmatch(given) else secrets.token_hex(8)
+    logs.begin(request=g.request_id)
 
 
 def _tell_id(response: Response) -> Response:

@@ -3,12 +3,14 @@
 Off unless the operator turns it on (``BRIDGEHEAD_FAST_INBOX``); the same tests run against both.
 """
 
+import secrets
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
 from flask import Flask
 
+from plugin import logs
 from plugin.blueprints import webhooks
 from plugin.blueprints.webhooks import Knock
 
@@ -38,6 +40,7 @@ class FastInbox:
             headers=_headers(environ),
             body=self._body(environ) if method == "POST" else b"",
         )
+        logs.begin(request=secrets.token_hex(8))
         with self._app.app_context():
             reply = webhooks.answer(webhooks.receiver(), knock)
         body = reply.text.encode()

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from plugin.blueprints.guard import anyone, runtime
 from plugin.blueprints.guard import blueprint as new_blueprint
-from plugin.services import lists
+from plugin.services import lists, reports
 from plugin.store import database
 from plugin.store.base import db
 
@@ -75,6 +75,7 @@ def metrics() -> Response:
     """Give the figures in Prometheus's text format."""
     figures = CollectorRegistry()
     figures.register(_Queue())
+    figures.register(_Installation())
     text = generate_latest(REGISTRY) + generate_latest(figures)
     return Response(text, content_type=CONTENT_TYPE_LATEST)
 
@@ -99,3 +100,35 @@ class _Queue:
         age.add_metric([], oldest)
         yield jobs
         yield age
+
+
+class _Installation:
+    """What the worker processes, on whatever machine, have told."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        seen = GaugeMetricFamily(
+            "bridgehead_worker_seen_seconds", "Since a worker was heard of", labels=["process"]
+        )
+        circuit = GaugeMetricFamily(
+            "bridgehead_circuit_open",
+            "A remote's breaker: 0 closed, 0.5 half open, 1 open",
+            labels=["connection"],
+        )
+        lag = GaugeMetricFamily(
+            "bridgehead_sync_lag_seconds",
+            "Since the last good run, of the scope that is furthest behind",
+            labels=["connection", "what"],
+        )
+        now = runtime().now()
+        try:
+            workers, circuits, lags = reports.workers(now), reports.circuits(now), reports.lags(now)
+        except SQLAlchemyError:
+            current_app.logger.warning("metrics: the database did not answer")
+            return
+        for name, at in sorted(workers.items()):
+            seen.add_metric([name], max((now - at).total_seconds(), 0.0))
+        for number, state in sorted(circuits.items()):
+            circuit.add_metric([str(number)], {"closed": 0.0, "half_open": 0.5}.get(state, 1.0))
+        for (number, what), seconds in sorted(lags.items()):
+            lag.add_metric([str(number), what], max(seconds, 0.0))
+        yield from (seen, circuit, lag)

@@ -552,6 +552,23 @@ class SendsWebhooks(ABC):
     def read(self, delivery: Delivery) -> HostEvent:
         """Say what a proven delivery means; unknown kinds are UNKNOWN, not an error."""
 
+    def save_unchanged(self, ticket_id: str) -> None:
+        """Save one of our tickets as it is, so that the host calls us; for a test call.
+
+        RuleError where the host cannot be made to call that way.
+        """
+        raise RuleError("connection", "this system cannot be made to call")
+
+    def proof_keys(self) -> dict[str, str]:
+        """Return what was fetched to prove calls, for the other processes of the installation.
+
+        Names and values are the host's own affair; empty where proving needs no fetching.
+        """
+        return {}
+
+    def learn_proof_keys(self, keys: Mapping[str, str]) -> None:  # noqa: B027 - most need none
+        """Take in what another process of the installation told by :meth:`proof_keys`."""
+
 
 class OffersScripts(ABC):
     """Calls us by a script that a person puts into it; the text is made here, ready to paste."""

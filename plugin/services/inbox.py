@@ -19,6 +19,7 @@ from plugin.domain.errors import BusyError, ForgedError, PluginError
 from plugin.domain.model import Delivery as Call
 from plugin.domain.model import EventKind, HostEvent
 from plugin.runtime import Runtime
+from plugin.services import proof_keys
 from plugin.services.fate import Fate, FateKind
 from plugin.services.journal import audit
 from plugin.services.receiver import JOB_KIND, Accepted, Incoming, Receiver, lane_of
@@ -159,7 +160,7 @@ def handle(runtime: Runtime, claim: Claim, *, refresh: Refresh) -> datetime | No
         return None
     call = _as_call(row)
     if not row.proven:
-        _prove(host, call)
+        _prove(runtime, row.connection, host, call)
     event = host.read(call)
     if event.kind is EventKind.UNKNOWN:
         _close(runtime, row.id, DeliveryState.HANDLED, "about something that is not used here")
@@ -179,12 +180,16 @@ def _as_call(row: Delivery) -> Call:
     return Call(body=row.body, headers=headers, query=row.query, received_at=row.received_at)
 
 
-def _prove(host: SendsWebhooks, call: Call) -> None:
+def _prove(runtime: Runtime, connection: Connection, host: SendsWebhooks, call: Call) -> None:
+    """Prove a call, by what other processes know already, and tell them what was learned."""
+    proof_keys.learn(runtime, [connection])
     try:
         host.prove(call)
     except ForgedError:
         _refused.inc()
         raise
+    finally:
+        proof_keys.tell(runtime, connection, host)
 
 
 def _begin(runtime: Runtime, delivery_id: int, event: HostEvent) -> str:

@@ -21,6 +21,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from plugin.domain.errors import BusyError, PluginError
 from plugin.runtime import Runtime
+from plugin.services import proof_keys
 from plugin.services.clerk import Clerk
 from plugin.store import queue
 from plugin.store.base import db, writing
@@ -124,6 +125,7 @@ class Receiver:
             query = select(Connection).where(Connection.webhook_token.in_(set(tokens)))
             try:
                 rows = db.session.scalars(query.where(Connection.deleted_at.is_(None))).all()
+                proof_keys.learn(self.runtime, rows)
             except SQLAlchemyError as error:
                 _log.warning("connections cannot be looked up: %s", type(error).__name__)
                 return [BusyError("the database does not answer")] * len(tokens)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from plugin.runtime import Runtime, sealed_place
@@ -12,6 +12,7 @@ from plugin.services.journal import audit
 from plugin.store.base import db, writing
 from plugin.store.integrations import Connection
 from plugin.store.people import User
+from plugin.store.shared import ProofKeys
 
 STEP = 200
 
@@ -38,6 +39,8 @@ def rotate(runtime: Runtime, actor: str) -> int:
     """
     runtime.vault.rotate_key()
     changed = sum(_reseal(runtime, kind, ids) for kind, ids in _steps())
+    with writing() as session:
+        session.execute(delete(ProofKeys))  # kept for minutes only: a worker fetches them again
     runtime.vault.retire(_keys_in_use(runtime))
     with writing() as session:
         audit(runtime, session, actor, "secrets.rotate", "vault", after={"resealed": changed})

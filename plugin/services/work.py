@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from sqlalchemy.orm import Session
 
+from plugin import logs
 from plugin.runtime import Runtime
 from plugin.services import standing
 from plugin.services.fate import Fate, FateKind, fate_of
@@ -107,7 +108,8 @@ class _Shift:
                 with writing() as session:
                     settling.release(session, claims[position:])
                 return position
-            self._run(claim)
+            with logs.about(job=claim.id, **{claim.kind: claim.subject}):
+                self._run(claim)
             if time.monotonic() > self._flush_at:
                 self._flush()
         self._flush()

@@ -150,6 +150,7 @@ def _services(reader: _Reader, public_url: str) -> dict[str, Any]:
     """Read how we behave and which services of others we use."""
     return {
         "fast_inbox": reader.read("FAST_INBOX", texts.switch, default=False),
+        "log_json": reader.read("LOG_JSON", texts.switch, default=False),
         "smtp_url": reader.read("SMTP_URL", texts.smtp_url, ""),
         "smtp_cert": reader.file("SMTP_CERT"),
         "mail_from": reader.read("MAIL_FROM", texts.mail_address, _own_sender(public_url)),

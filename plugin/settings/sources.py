@@ -20,7 +20,8 @@ PLAIN = frozenset(
     PREFIX + name
     for name in (
         *("DATA", "BIND", "PUBLIC_URL", "SANDBOX_PORT", "TLS_CERT", "TLS_KEY", "TRUSTED_PROXIES"),
-        *("FAST_INBOX", "MAIL_FROM", "SMTP_CERT", "OIDC_ISSUER", "OIDC_CLIENT_ID", "BRIDGE_BEAT"),
+        *("FAST_INBOX", "LOG_JSON", "MAIL_FROM", "SMTP_CERT", "OIDC_ISSUER", "OIDC_CLIENT_ID"),
+        *("BRIDGE_BEAT",),
         *("BRIDGE_DEADLINE", "DELIVERY_DAYS", "HOST_CONFIG"),
     )
 )

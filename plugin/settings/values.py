@@ -29,6 +29,7 @@ class Settings:
     tls_key: Path | None
     trusted_proxies: tuple[str, ...]
     fast_inbox: bool
+    log_json: bool
     smtp_url: str = field(repr=False)
     smtp_cert: Path | None
     mail_from: str

@@ -25,6 +25,7 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("TRUSTED_PROXIES", "10.0.0.5, 10.1.0.0/16", "trusted_proxies", ("10.0.0.5/32", "10.1.0.0/16")),
     ("FAST_INBOX", "On", "fast_inbox", True),
     ("FAST_INBOX", "0", "fast_inbox", False),
+    ("LOG_JSON", "on", "log_json", True),
     ("SMTP_URL", "smtp://u:p%40@mail.example.com:587", "smtp_url", ...),
     ("SMTP_URL", "smtp+plain://relay.lan", "smtp_url", ...),
     ("MAIL_FROM", "Bridgehead <b@example.com>", "mail_from", ...),

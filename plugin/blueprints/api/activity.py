@@ -2,6 +2,7 @@
 
 import base64
 import re
+from typing import Any
 
 from flask.views import MethodView
 from marshmallow import fields
@@ -11,8 +12,10 @@ from plugin.blueprints.api.values import (
     Answer,
     Moment,
     QueryWhole,
+    Switch,
     ToldText,
     ToldWords,
+    Wish,
     one_of,
 )
 from plugin.blueprints.guard import allow, person, runtime
@@ -147,6 +150,37 @@ class DeliveryReplay(MethodView):
         delivery = row_of(Delivery, number)
         inbox.replay(runtime(), person().name, [delivery.id])
         return delivery
+
+
+class ReplayWishSchema(Wish):
+    """Which calls to handle once more."""
+
+    since = fields.AwareDateTime(
+        required=True, metadata={"description": "Those received at this moment or later"}
+    )
+    dead_only = Switch(load_default=True, metadata={"description": "Only dead letters"})
+
+
+class ReplayedSchema(Answer):
+    """What a replay of many calls began."""
+
+    replayed = fields.Integer()
+    more = fields.Boolean(metadata={"description": "Whether calls are left for another replay"})
+
+
+@deliveries.route("/replay")
+class DeliveriesReplay(MethodView):
+    """Handling many calls once more."""
+
+    @allow(Role.TECHNICIAN)
+    @deliveries.takes(ReplayWishSchema)
+    @deliveries.answers(ReplayedSchema, 202)
+    def post(self, given: dict[str, Any]) -> dict[str, object]:
+        """Have all calls since a moment handled once more, oldest first, up to 10,000 at a time."""
+        scope = lists.scope_of(runtime())
+        chosen = lists.calls_since(scope, given["since"], dead=given["dead_only"])
+        count = inbox.replay(runtime(), person().name, chosen)
+        return {"replayed": count, "more": len(chosen) >= lists.MOST_REPLAYED}
 
 
 @runs.route()

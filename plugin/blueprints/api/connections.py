@@ -23,7 +23,7 @@ from plugin.blueprints.api.values import (
 )
 from plugin.blueprints.guard import allow, person, runtime
 from plugin.domain.errors import FormError, RuleError
-from plugin.services import connections, lists
+from plugin.services import connections, lists, trial_call
 from plugin.services.access import Role
 from plugin.services.connections import Outcome
 from plugin.services.lists import Ask, ConnectionLine, Listing
@@ -114,6 +114,12 @@ class CheckSchema(Answer):
 
     state = one_of(ConnectionState)
     problem = fields.String()
+    steps = fields.List(fields.Nested(StepSchema))
+
+
+class TestCallSchema(Answer):
+    """How a test call ended."""
+
     steps = fields.List(fields.Nested(StepSchema))
 
 
@@ -233,3 +239,15 @@ class ConnectionCheck(MethodView):
         connection = known(connections.get, number)
         steps = connections.check(runtime(), connection)
         return {"state": connection.state, "problem": connection.problem, "steps": steps}
+
+
+@door.route(f"/{ID}/test-call")
+class ConnectionTestCall(MethodView):
+    """A test call from the host to us."""
+
+    @allow(Role.TECHNICIAN)
+    @door.answers(TestCallSchema)
+    def post(self, number: int) -> dict[str, object]:
+        """Save something harmless at the host and wait up to 15 seconds until its call arrives."""
+        connection = known(connections.get, number)
+        return {"steps": trial_call.send(runtime(), person().name, connection)}

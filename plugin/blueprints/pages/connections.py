@@ -10,7 +10,18 @@ from plugin.blueprints.pages import deleting, words
 from plugin.blueprints.pages.context import scope
 from plugin.blueprints.pages.showing import Answer, fragment, one, show, to
 from plugin.domain.contracts import Adapter, Field, FieldKind
-from plugin.services import connections, customers, groups, lists, placing, signing, sync
+from plugin.domain.errors import RuleError
+from plugin.services import (
+    connections,
+    customers,
+    groups,
+    lists,
+    placing,
+    reports,
+    signing,
+    sync,
+    trial_call,
+)
 from plugin.services.access import Role
 from plugin.store.integrations import Connection
 
@@ -50,7 +61,7 @@ def connection(connection_id: int) -> Answer:
             for line in lists.integrations(runtime(), scope=scope())
             if row.id in {line.row.host_id, line.row.vendor_id}
         ],
-        circuit=runtime().circuit(row),
+        circuit=reports.circuit_of(runtime(), row),
         joins_customers=customers.joins(runtime(), row),
         groups=groups.discovery(runtime(), row) if groups.has_groups(runtime(), row) else None,
         saved=request.args.get("saved") in {"added", "changed"},
@@ -99,6 +110,19 @@ def check(connection_id: int) -> Answer:
             f"The connection check stopped at “{failed.name}”. See below for the cure.", "warning"
         )
     return to("connections.connection", connection_id=connection_id)
+
+
+@blueprint.post("/connections/<int:connection_id>/test-call")
+@allow(Role.TECHNICIAN)
+def test_call(connection_id: int) -> Answer:
+    """Have the host call us once, and show each step of it."""
+    row = one(Connection, connection_id)
+    try:
+        steps = trial_call.send(runtime(), person().name, row)
+    except RuleError as error:
+        flash(f"No test call was sent: {error.message}.", "warning")
+        return to("connections.connection", connection_id=connection_id)
+    return show("connections/test_call.html", connection=row, steps=steps)
 
 
 @blueprint.post("/connections/<int:connection_id>/sync")

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from flask import abort, flash, request
 
@@ -114,11 +114,13 @@ def _masked_query(query: str) -> str:
 @blueprint.post("/deliveries/replay")
 @allow(Role.TECHNICIAN)
 def replay() -> Answer:
-    """Have the chosen calls handled once more: some by their number, or all dead ones."""
+    """Have calls handled once more: some by number, all dead ones, or every one of a time."""
     chosen = _chosen()
     count = inbox.replay(runtime(), person().name, chosen) if chosen else 0
     if count:
         flash(f"{words.count(count, 'call')} will be handled once more.", "ok")
+        if len(chosen) >= lists.MOST_REPLAYED:
+            flash("There are more; replay again once these are done.", "info")
     else:
         flash("No call was chosen, so nothing was replayed.", "info")
     if request.form.get("back") == "one" and len(chosen) == 1:
@@ -127,10 +129,13 @@ def replay() -> Answer:
 
 
 def _chosen() -> list[int]:
-    if request.form.get("all") == "dead":
+    which = request.form.get("all")
+    if which in {"dead", "every"}:
         period = _PERIODS.get(request.form.get("since", ""))
-        since = datetime.now(UTC) - period if period else None
-        return lists.dead_since(scope(), since)
+        if which == "every" and period is None:
+            return []  # every call of weeks is nobody's wish, and too many for the host
+        since = runtime().now() - period if period else None
+        return lists.calls_since(scope(), since, dead=which == "dead")
     words_given = request.form.getlist("delivery")[: lists.SIZES[-1]]
     numbers = [int(each) for each in words_given if each.isascii() and each.isdecimal()]
     return lists.of_this_scope(scope(), numbers)

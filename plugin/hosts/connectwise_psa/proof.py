@@ -8,7 +8,7 @@ of their own otherwise.
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -36,7 +36,8 @@ FOREIGN_KEY = "the key address is on another host than this connection"
 class KeyShelf:
     """Signing keys by their whole address, for minutes: PSA moves them without notice.
 
-    One shelf serves every thread: a key that one of them learns to be old is old for all.
+    One shelf serves every thread: a key that one of them learns to be old is old for all. What
+    one process fetched may be told to the others; there it is good no longer than here.
     """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
@@ -44,6 +45,7 @@ class KeyShelf:
         self._now = now
         self._keys: OrderedDict[str, tuple[str, datetime]] = OrderedDict()
         self._vain: dict[str, datetime] = {}
+        self._cleared_at: datetime | None = None
         self._lock = threading.Lock()
 
     def find(self, url: str) -> str | None:
@@ -63,11 +65,39 @@ class KeyShelf:
         """Forget every key."""
         with self._lock:
             self._keys.clear()
+            self._cleared_at = self._now()
 
     def keep_only(self, url: str, key: str) -> None:
         """Forget every other key: PSA signs with a new one, so an older one must be asked for."""
-        self.clear()
+        with self._lock:
+            self._keys.clear()
         self.put(url, key)
+
+    def told(self) -> dict[str, str]:
+        """Return the keys that are good, by address: the moment of fetching, a blank, the key."""
+        with self._lock:
+            known = list(self._keys.items())
+        return {
+            url: f"{fetched.isoformat()} {key}"
+            for url, (key, fetched) in known
+            if self._is_within(fetched, KEPT_FOR)
+        }
+
+    def learn(self, told: Mapping[str, str]) -> None:
+        """Know what another process told, but nothing from before the last clearing here.
+
+        A key that the teller has forgotten for a newer one must not vouch here any longer.
+        """
+        given = {url: _fetched(text) for url, text in told.items()}
+        newest = max((fetched for _, fetched in given.values()), default=None)
+        with self._lock:
+            for url, (_, fetched) in list(self._keys.items()):
+                if newest is not None and url not in given and fetched < newest:
+                    del self._keys[url]
+            for url, (key, fetched) in given.items():
+                old = self._cleared_at is not None and fetched <= self._cleared_at
+                if not old and (url not in self._keys or self._keys[url][1] < fetched):
+                    self._keys[url] = (key, fetched)
 
     def mark_vain(self, url: str) -> None:
         """Remember that even a fresh key did not fit a delivery."""
@@ -79,6 +109,11 @@ class KeyShelf:
 
     def _is_within(self, moment: datetime, span: timedelta) -> bool:
         return timedelta(0) <= self._now() - moment <= span
+
+
+def _fetched(text: str) -> tuple[str, datetime]:
+    moment, _, key = text.partition(" ")
+    return key, datetime.fromisoformat(moment)
 
 
 class Proof:

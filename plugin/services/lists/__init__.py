@@ -74,9 +74,10 @@ from plugin.services.lists.suggestions import (
     uncovered,
 )
 from plugin.services.lists.work import (
+    MOST_REPLAYED,
     LogLine,
     TicketLine,
-    dead_since,
+    calls_since,
     deliveries,
     job_of,
     queue_figures,
@@ -88,6 +89,7 @@ from plugin.services.lists.work import (
 )
 
 __all__ = [
+    "MOST_REPLAYED",
     "MOST_UNREAD",
     "SIZES",
     "Ask",
@@ -117,6 +119,7 @@ __all__ = [
     "WorkspaceChoice",
     "about_device",
     "audit",
+    "calls_since",
     "client_names",
     "companies",
     "companies_called",
@@ -127,7 +130,6 @@ __all__ = [
     "connections_by_environment",
     "count_undelivered",
     "coverage",
-    "dead_since",
     "deliveries",
     "detections",
     "device_of",

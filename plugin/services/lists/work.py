@@ -196,12 +196,16 @@ deliveries: Table[Delivery] = Table(_delivery_ids, _delivery_rows)
 Sorts: ``time``."""
 
 
-def dead_since(scope: Scope, since: datetime | None, most: int = 10_000) -> list[int]:
-    """Return the dead letters received since a moment (all when None), oldest first."""
-    query = select(Delivery.id).where(
-        Delivery.state == DeliveryState.DEAD,
-        *scope.of_any(Delivery.connection_id),
-    )
+MOST_REPLAYED = 10_000
+
+
+def calls_since(
+    scope: Scope, since: datetime | None, *, dead: bool, most: int = MOST_REPLAYED
+) -> list[int]:
+    """Return the calls received since a moment (all when None), oldest first; or dead ones only."""
+    query = select(Delivery.id).where(*scope.of_any(Delivery.connection_id))
+    if dead:
+        query = query.where(Delivery.state == DeliveryState.DEAD)
     if since is not None:
         query = query.where(Delivery.received_at >= since)
     return list(db.session.scalars(query.order_by(Delivery.received_at, Delivery.id).limit(most)))

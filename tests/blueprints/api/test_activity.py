@@ -37,6 +37,26 @@ def test_a_call_is_handled_once_more_on_demand(rooms: Rooms) -> None:
     problem(rooms.ask("POST", "deliveries/9/replay"), 404)
 
 
+def test_calls_since_a_moment_are_handled_once_more(rooms: Rooms) -> None:
+    with rooms.app.app_context(), writing() as session:
+        row = session.get_one(Delivery, 1)
+        since, row.state = row.received_at, "handled"
+    wish = {"since": since.isoformat()}
+    assert rooms.ask("POST", "deliveries/replay", Role.TECHNICIAN, json=wish).json == {
+        "replayed": 0,
+        "more": False,
+    }
+    told = rooms.ask(
+        "POST", "deliveries/replay", Role.TECHNICIAN, json={**wish, "dead_only": False}
+    )
+    assert told.status_code == 202
+    assert told.json is not None
+    assert told.json["replayed"] >= 1
+    with rooms.app.app_context():
+        assert db.session.get_one(Delivery, 1).replays == 1
+    problem(rooms.ask("POST", "deliveries/replay", Role.TECHNICIAN, json={}), 422)
+
+
 def test_a_run_is_told_and_ended_on_demand(rooms: Rooms) -> None:
     run = rooms.get("runs", state="waiting", what="data")["items"][0]
     assert (run["workspace"], run["asked_by"]) == ("Acme", "tester")

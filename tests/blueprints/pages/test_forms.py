@@ -368,6 +368,7 @@ def test_a_run_is_cancelled_and_asked_for_again(office: Office) -> None:
         ({"delivery": ["1", "2", "999999", "x", "\u0661"]}, 2),
         ({"all": "dead", "since": "hour"}, 2),
         ({"all": "dead"}, 2),
+        ({"all": "every"}, 0),
         ({}, 0),
     ],
 )

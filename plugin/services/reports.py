@@ -1,0 +1,102 @@
+"""What each worker process sees of the remotes, told to the others for pages and metrics."""
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from flask import Flask
+from sqlalchemy import delete, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from plugin.domain.errors import BusyError
+from plugin.runtime import Runtime
+from plugin.store.base import db, writing
+from plugin.store.integrations import Connection
+from plugin.store.shared import ProcessReport
+from plugin.store.upsert import insert_into
+from plugin.store.work import RunState, SyncRun
+
+EVERY = 10.0
+FRESH, KEPT = timedelta(seconds=60), timedelta(hours=1)
+_SHUT = ("closed", "half_open", "open")
+_WAIT_SECONDS = 1.0
+_log = logging.getLogger(__name__)
+
+
+def keep_reporting(app: Flask, runtime: Runtime, stopping: threading.Event) -> threading.Thread:
+    """Start a thread that reports every ten seconds until ``stopping`` is set."""
+
+    def go_on() -> None:
+        while not stopping.wait(EVERY):
+            with app.app_context():
+                try:
+                    report(runtime, f"{socket.gethostname()[:60]}:{os.getpid()}")
+                except (SQLAlchemyError, BusyError) as error:
+                    _log.warning("no report could be left: %s", type(error).__name__)
+
+    thread = threading.Thread(target=go_on, name="reports", daemon=True)
+    thread.start()
+    return thread
+
+
+def report(runtime: Runtime, name: str) -> None:
+    """Leave word that the process ``name`` lives and how its breakers stand."""
+    now = runtime.now()
+    remotes = {str(number): state for number, state in runtime.circuits().items()}
+    values = {"name": name, "seen_at": now, "remotes": remotes}
+    with writing(timeout=_WAIT_SECONDS) as session:
+        statement = insert_into(session, ProcessReport).values(**values)
+        session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
+        session.execute(delete(ProcessReport).where(ProcessReport.seen_at < now - KEPT))
+
+
+def workers(now: datetime) -> Mapping[str, datetime]:
+    """Return the worker processes of the last hour and when each was last heard of."""
+    rows = db.session.execute(
+        select(ProcessReport.name, ProcessReport.seen_at).where(ProcessReport.seen_at > now - KEPT)
+    )
+    found: dict[str, datetime] = dict(rows.all())
+    return found
+
+
+def circuits(now: datetime) -> dict[int, str]:
+    """Return the worst state of each connection's breaker over all living workers."""
+    rows = db.session.scalars(
+        select(ProcessReport.remotes).where(ProcessReport.seen_at > now - FRESH)
+    )
+    worst: dict[int, str] = {}
+    for remotes in rows:
+        for number, state in remotes.items():
+            known = worst.get(int(number), "closed")
+            worst[int(number)] = max(known, state, key=_SHUT.index)
+    return worst
+
+
+def circuit_of(runtime: Runtime, connection: Connection) -> str:
+    """Return a connection's worst breaker state, this process's own included."""
+    told = circuits(runtime.now()).get(connection.id, "closed")
+    return max(told, runtime.circuit(connection).state, key=_SHUT.index)
+
+
+def lags(now: datetime) -> dict[tuple[int, str], float]:
+    """Return the seconds since the last good run, by connection and what was fetched.
+
+    Of several scopes the one that is furthest behind counts.
+    """
+    good = (
+        select(SyncRun.connection_id, SyncRun.what, func.max(SyncRun.ended_at).label("ended"))
+        .join(Connection, Connection.id == SyncRun.connection_id)
+        .where(SyncRun.state.in_([RunState.DONE, RunState.PARTIAL]))
+        .where(Connection.deleted_at.is_(None))
+        .group_by(SyncRun.connection_id, SyncRun.what, SyncRun.scope)
+        .subquery()
+    )
+    rows = db.session.execute(
+        select(good.c.connection_id, good.c.what, func.min(good.c.ended)).group_by(
+            good.c.connection_id, good.c.what
+        )
+    )
+    return {(number, what): (now - ended).total_seconds() for number, what, ended in rows if ended}

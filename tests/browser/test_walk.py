@@ -21,7 +21,7 @@ from tests.blueprints.pages.test_pages import EVERY
 CHROMIUM = Path("/usr/bin/chromium")
 EMAIL = "walker@example.com"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-FRAGMENTS = ("/dashboard/runs", "/runs/1/progress")
+FRAGMENTS = ("/dashboard/runs", "/runs/1/progress", "/connections/2/groups")
 LOOKS_ONLY = ["color-contrast", "target-size", "scrollable-region-focusable"]
 """What may differ from one look to the next; the rest of a page is the same in all of them."""
 EACH_LOOK = {"/", "/devices", "/tickets/1", "/connections/1/edit", "/deliveries/1", "/audit"}

@@ -12,6 +12,7 @@ from plugin.blueprints.api import (
     mappings,
     people,
     seen,
+    setup,
     tickets,
 )
 from plugin.blueprints.api.doors import Door
@@ -21,6 +22,7 @@ DOORS: tuple[Door, ...] = (
     kinds.vendors,
     kinds.hosts,
     groups.door,
+    setup.door,
     integrations.door,
     seen.workspaces,
     seen.companies,

@@ -18,6 +18,7 @@ from plugin.blueprints.pages import (
     integrating,
     integrations,
     mapping,
+    setup,
     tickets,
 )
 
@@ -31,6 +32,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     deleting.blueprint,
     customers.blueprint,
     integrations.blueprint,
+    setup.blueprint,
     integrating.blueprint,
     mapping.blueprint,
     deliveries.blueprint,

@@ -10,7 +10,7 @@ from plugin.blueprints.pages import deleting, words
 from plugin.blueprints.pages.context import scope
 from plugin.blueprints.pages.showing import Answer, fragment, one, show, to
 from plugin.domain.contracts import Adapter, Field, FieldKind
-from plugin.services import connections, customers, groups, lists, sync
+from plugin.services import connections, customers, groups, guided, lists, sync
 from plugin.services.access import Role
 from plugin.store.integrations import Connection
 
@@ -53,6 +53,7 @@ def connection(connection_id: int) -> Answer:
         circuit=runtime().circuit(row),
         joins_customers=customers.joins(runtime(), row),
         groups=groups.discovery(runtime(), row) if groups.has_groups(runtime(), row) else None,
+        setup_waits=person().role.covers(Role.ADMINISTRATOR) and guided.is_under_way(),
         saved=request.args.get("saved") in {"added", "changed"},
     )
 

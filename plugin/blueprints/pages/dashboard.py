@@ -7,7 +7,7 @@ from plugin.blueprints.guard import blueprint as new_blueprint
 from plugin.blueprints.pages import words
 from plugin.blueprints.pages.context import scope
 from plugin.blueprints.pages.showing import Answer, fragment, show, to
-from plugin.services import connections, lists, sync
+from plugin.services import connections, guided, lists, sync
 from plugin.services.access import Role
 
 blueprint = new_blueprint("dashboard", __name__)
@@ -17,7 +17,16 @@ blueprint = new_blueprint("dashboard", __name__)
 @allow(Role.VIEWER)
 def home() -> str:
     """Show how everything stands."""
-    return show("dashboard/home.html", overview=lists.overview(runtime(), scope()))
+    return show(
+        "dashboard/home.html",
+        overview=lists.overview(runtime(), scope()),
+        environment=scope().environment,
+        setup_waits=_setup_waits(),
+    )
+
+
+def _setup_waits() -> bool:
+    return person().role.covers(Role.ADMINISTRATOR) and guided.is_under_way()
 
 
 @blueprint.get("/dashboard/runs")

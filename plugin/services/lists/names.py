@@ -80,7 +80,9 @@ def client_names(scope: Scope, most: int) -> list[str]:
 def integration_names(scope: Scope) -> list[tuple[int, str]]:
     """Return the living integrations' ids and names, for a filter."""
     query = select(Integration.id, Integration.name).where(
-        Integration.deleted_at.is_(None), *scope.of_hosts(Integration.host_id)
+        Integration.deleted_at.is_(None),
+        *scope.of_hosts(Integration.host_id),
+        *scope.of_vendors(Integration.vendor_id),
     )
     return list(db.session.execute(query.order_by(Integration.name)))
 

@@ -104,3 +104,12 @@ def test_nothing_of_beta_shows_in_production_and_its_jobs_stand_still(office: Of
     db.session.expire_all()
     assert db.session.get_one(SyncRun, run.id).state == "done"
     assert db.session.get(Connection, vendor.id) is not None
+
+
+def test_every_page_carries_the_mark_also_before_the_sign_in(office: Office) -> None:
+    environments.pick(office.house.runtime, "tester", Environment.TEST, "test")
+    for page in ("/", "/environment", "/connections/new/eset_protect", "/setup/vendor", "/audit"):
+        assert ">TEST</strong>" in office.administrator.read(page), page
+        assert ">TEST</strong>" in office.administrator.read(f"{page}?embedded=1"), page
+    assert ">TEST</strong>" in office.stranger().read("/sign-in")
+    assert ">TEST</strong>" in office.administrator.get("/nowhere").text

@@ -24,6 +24,7 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 FRAGMENTS = (
     "/dashboard/runs",
     "/runs/1/progress",
+    "/connections/2/groups",
     "/statistics/syncing",
     "/integrations/1/suggestions/progress",
 )

@@ -18,6 +18,7 @@ from plugin.blueprints.api import (
     people,
     placing,
     seen,
+    setup,
     tickets,
 )
 from plugin.blueprints.api.doors import Door
@@ -29,6 +30,7 @@ _DOORS_OF_MODULES: tuple[Door, ...] = (
     groups.door,
     calls.door,
     placing.door,
+    setup.door,
     administrators.door,
     bridges.door,
     seen.workspaces,

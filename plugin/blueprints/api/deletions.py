@@ -41,6 +41,7 @@ class CopySchema(Answer):
     """Everything we hold about a connection, by table; no secret is in it."""
 
     connection = fields.Dict()
+    tables = fields.Dict(keys=fields.String(), values=fields.List(fields.Dict()))
 
 
 @door.route("/deleted")

@@ -71,14 +71,16 @@ def embedded() -> bool:
 def _frame() -> dict[str, object]:
     who = current_person()
     frame: dict[str, object] = {"embedded": embedded(), "menu": [], "home": "/"}
-    if who is None or g.get("bare_page") or who.must_change:
+    if g.get("bare_page"):
         return frame
     mark = scope().environment
+    frame["environment_mark"] = "" if mark == PRODUCTION else mark.upper()
+    if who is None or who.must_change:
+        return frame
     waiting = lists.waiting(runtime(), scope())
     return frame | {
         "menu": _menu(who, waiting),
         "waiting": waiting,
-        "environment_mark": "" if mark == PRODUCTION else mark.upper(),
         "user": {
             "name": who.name,
             "role": who.role.value.capitalize(),

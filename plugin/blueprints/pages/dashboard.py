@@ -7,7 +7,7 @@ from plugin.blueprints.guard import blueprint as new_blueprint
 from plugin.blueprints.pages import words
 from plugin.blueprints.pages.context import scope
 from plugin.blueprints.pages.showing import Answer, fragment, show, to
-from plugin.services import connections, lists, sync
+from plugin.services import connections, guided, lists, sync
 from plugin.services.access import Role
 
 blueprint = new_blueprint("dashboard", __name__)
@@ -19,7 +19,16 @@ def home() -> Answer:
     """Show how everything stands; whoever is limited to some companies starts at their devices."""
     if scope().limited:
         return to("devices.table")
-    return show("dashboard/home.html", overview=lists.overview(runtime(), scope()))
+    return show(
+        "dashboard/home.html",
+        overview=lists.overview(runtime(), scope()),
+        environment=scope().environment,
+        setup_waits=_setup_waits(),
+    )
+
+
+def _setup_waits() -> bool:
+    return person().role.covers(Role.ADMINISTRATOR) and guided.is_under_way()
 
 
 @blueprint.get("/dashboard/runs")

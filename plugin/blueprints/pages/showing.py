@@ -11,14 +11,17 @@ from flask import Response, abort, redirect, render_template, request, stream_wi
 from werkzeug.wrappers import Response as BaseResponse
 
 from plugin.blueprints.guard import runtime
+from plugin.blueprints.pages.context import scope
 from plugin.services.lists import Ask
 from plugin.store.base import Base, db
+from plugin.store.integrations import Connection
 
 Row = TypeVar("Row", bound=Base)
 Answer = str | Response | BaseResponse | tuple[str, int]
 CSV_MARK = "\ufeff"
 """A byte order mark: without it Excel misreads umlauts."""
 
+_OWNERS = ("host_id", "vendor_id", "connection_id")
 _FORMULA = ("=", "+", "-", "@")
 
 
@@ -38,9 +41,9 @@ def wants_json() -> bool:
 
 
 def one(table: type[Row], number: int) -> Row:
-    """Return a row that is not deleted, or answer 404."""
+    """Return a row that is not deleted and of this environment, or answer 404."""
     found = db.session.get(table, number) if number < 2**63 else None
-    if found is None or getattr(found, "deleted_at", None) is not None:
+    if found is None or getattr(found, "deleted_at", None) is not None or not _is_shown(found):
         abort(404)
     return found
 
@@ -49,6 +52,12 @@ def sent_version() -> int | None:
     """Return which version of the row a form was drawn from; None where it does not say."""
     said = request.form.get("version", "")
     return int(said) if said.isdecimal() and len(said) < 10 else None
+
+
+def _is_shown(row: Base) -> bool:
+    """Tell whether every connection that a row belongs to lives, in the environment that holds."""
+    of = [row.id] if isinstance(row, Connection) else [getattr(row, each, 0) for each in _OWNERS]
+    return {each for each in of if each} <= scope().hosts | scope().vendors
 
 
 def show(template: str, **values: Any) -> str:

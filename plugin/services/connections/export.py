@@ -27,13 +27,15 @@ def export(runtime: Runtime, actor: str, connection: Connection) -> Iterator[str
 
 
 def _pieces(connection_id: int, about: Mapping[str, object]) -> Iterator[str]:
-    yield '{"connection": ' + _json(about)
+    yield '{"connection": ' + _json(about) + ', "tables": {'
+    between = ""
     for table in reversed(belongings.tables()):
         if table.name != Job.__tablename__:
-            yield f',\n"{table.name}": ['
+            yield f'{between}\n"{table.name}": ['
             yield from _rows(table, connection_id)
             yield "]"
-    yield "}\n"
+            between = ","
+    yield "}}\n"
 
 
 def _rows(table: Table, connection_id: int) -> Iterator[str]:

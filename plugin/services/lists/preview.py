@@ -1,6 +1,6 @@
 """What writing tickets would do now, counted without writing anything."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, select
@@ -25,11 +25,16 @@ class Preview:
     reasons: dict[str, int]
 
 
-def ticket_preview(runtime: Runtime, integration: Integration) -> Preview:
-    """Decide about the recent detections as if writing tickets were on; nothing is written."""
+def ticket_preview(runtime: Runtime, integration: Integration, *, all_on: bool = False) -> Preview:
+    """Decide about the recent detections as if writing tickets were on; nothing is written.
+
+    With ``all_on`` as if every rule were on too.
+    """
     now = runtime.now()
     since = now - timedelta(seconds=runtime.settings.limits.tickets.lifetime)
     rules = [ticket_decisions.rule_of(row) for row in integration.rules]
+    if all_on:
+        rules = [replace(rule, enabled=True) for rule in rules]
     known, reasons, made = _ticketed(integration), dict[str, int](), set[tuple[str, str, str]]()
     catch_all = ticket_decisions.catch_all_of(db.session(), integration)
     caught = catch_all.company_id if catch_all else ""

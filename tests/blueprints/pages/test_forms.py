@@ -168,8 +168,8 @@ def test_a_copy_is_offered_before_a_deletion_and_holds_no_secret(empty_office: O
     assert f"bridgehead-connection-{made.id}-" in answer.headers["Content-Disposition"]
     told = json.loads(answer.text)
     assert told["connection"]["name"] == made.name
-    assert len(told["company_mapping"]) == 3
-    assert len(told["integration"]) == 1
+    assert len(told["tables"]["company_mapping"]) == 3
+    assert len(told["tables"]["integration"]) == 1
     for secret in (*empty_office.house.runtime.opened(made).items(), ("token", made.webhook_token)):
         if secret[0] not in made.settings:
             assert str(secret[1]) not in answer.text
@@ -391,7 +391,7 @@ def test_calls_are_replayed_some_or_all_dead_ones(
 def test_nothing_connected_leads_to_the_first_connection(empty_office: Office) -> None:
     shown = empty_office.administrator.read("/")
     assert "Start Guided Setup" in shown
-    assert 'href="/connections/new"' in shown
+    assert 'action="/setup"' in shown
     assert "Start Guided Setup" not in empty_office.viewer.read("/")
     assert connections.living(empty_office.house.runtime) == []
 

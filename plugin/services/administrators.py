@@ -130,8 +130,7 @@ def _append(
             integration.administrators.append(link)
     record = registration.known_or_new(session, integration)
     record.leaving = [each for each in record.leaving if each not in new]
-    mine = WithdrawnRight.integration_id == integration.id
-    session.execute(delete(WithdrawnRight).where(mine, WithdrawnRight.email.in_(list(new))))
+    give_back(session, integration, new)
 
 
 def _addresses(integration: Integration) -> list[str]:
@@ -176,44 +175,57 @@ def remove(
         if not (gone := sorted(asked & set(before))):
             return []
         may_remove(gone, before)
-        _refuse_locking_out(session, integration, gone)
+        if locks_out(session, integration, gone):
+            raise RuleError(
+                "administrators",
+                "Nobody who signs in to Bridgehead could manage this integration any more. "
+                "Make an account with the role administrator for somebody else first.",
+            )
         for link in [each for each in integration.administrators if each.email in gone]:
             integration.administrators.remove(link)
         record = registration.known_or_new(session, integration)
         record.leaving = sorted({*record.leaving, *gone})
-        for email in gone:
-            session.merge(_withdrawn(runtime, actor, integration, email))
+        withdraw(runtime, session, actor, integration, gone)
         _note(runtime, session, actor, integration, before)
     runtime.wake(registration.lane_of(integration))
     return gone
 
 
-def _withdrawn(
-    runtime: Runtime, actor: str, integration: Integration, email: str
-) -> WithdrawnRight:
-    return WithdrawnRight(
-        integration_id=integration.id,
-        email=email,
-        withdrawn_by=actor[:254],
-        withdrawn_at=runtime.now(),
-    )
+# -- rights here ---------------------------------------------------------------------------------
 
 
-def _refuse_locking_out(session: Session, integration: Integration, gone: list[str]) -> None:
-    """RuleError when nobody who signs in here could manage the integration any more."""
+def withdraw(
+    runtime: Runtime,
+    session: Session,
+    actor: str,
+    integration: Integration,
+    emails: Iterable[str],
+) -> None:
+    """Keep sign-ins with these addresses out of an integration from now on."""
+    for email in emails:
+        session.merge(
+            WithdrawnRight(
+                integration_id=integration.id,
+                email=email,
+                withdrawn_by=actor[:254],
+                withdrawn_at=runtime.now(),
+            )
+        )
+
+
+def give_back(session: Session, integration: Integration, emails: Iterable[str]) -> None:
+    """Let sign-ins with these addresses in again."""
+    mine = WithdrawnRight.integration_id == integration.id
+    session.execute(delete(WithdrawnRight).where(mine, WithdrawnRight.email.in_(list(emails))))
+
+
+def locks_out(session: Session, integration: Integration, gone: Collection[str]) -> bool:
+    """Tell whether nobody who signs in here could manage the integration without these people."""
     mine = WithdrawnRight.integration_id == integration.id
     out = {*gone, *session.scalars(select(WithdrawnRight.email).where(mine))}
     query = select(User.email).where(User.role == Role.ADMINISTRATOR, User.disabled.is_(False))
     able = set(session.scalars(query))
-    if able & set(gone) and not able - out:
-        raise RuleError(
-            "administrators",
-            "Nobody who signs in to Bridgehead could manage this integration any more. "
-            "Make an account with the role administrator for somebody else first.",
-        )
-
-
-# -- rights here ---------------------------------------------------------------------------------
+    return bool(able & set(gone)) and not able - out
 
 
 def is_kept_out(email: str, integration_id: int) -> bool:

@@ -26,6 +26,10 @@ from plugin.store.integrations import (
 from plugin.store.mirror import WorkspaceRow
 from plugin.store.work import SyncRun
 
+ASKED_AT_ONCE = 50
+"""So many workspaces are fetched at once when they are added; the schedule asks for the others
+within seconds, and nobody waits for two thousand wishes to be written."""
+
 
 def get(integration_id: int) -> Integration:
     """Return an integration that is not deleted; RuleError when there is none."""
@@ -142,9 +146,8 @@ def start(
     vendor, wanted = integration.vendor, set(workspace_ids)
     scopes = scopes_of(runtime, vendor)
     watch.ask(runtime, vendor, scopes)
-    for scope in scopes:
-        if scope in wanted or not scope:
-            sync.ask(runtime, vendor, sync.DATA, scope=scope, by=actor)
+    for scope in [each for each in scopes if each in wanted or not each][:ASKED_AT_ONCE]:
+        sync.ask(runtime, vendor, sync.DATA, scope=scope, by=actor)
 
 
 def stop(runtime: Runtime, vendor: Connection, workspace_ids: Iterable[str]) -> None:
@@ -301,10 +304,15 @@ def set_rule(
     *,
     enabled: bool,
     fields: Mapping[str, str],
+    version: int | None = None,
 ) -> None:
-    """Switch a rule on or off and set the host's routing words for its tickets."""
+    """Switch a rule on or off and set the host's routing words for its tickets.
+
+    ConflictError when somebody else changed the integration since ``version`` was shown.
+    """
     _refuse_unknown_words(runtime, integration, fields)
     with writing() as session:
+        begin_change(integration, version)
         before = {"enabled": rule.enabled, "fields": dict(rule.fields)}
         rule.enabled = enabled
         rule.fields = {name: value for name, value in fields.items() if value}

@@ -16,7 +16,7 @@ from plugin.domain.errors import MissingError, RuleError
 from plugin.domain.integrations import AdministratorChanges, compare_administrators, is_complete
 from plugin.domain.model import Administrator, KeptIntegration
 from plugin.runtime import Runtime
-from plugin.services import registration
+from plugin.services import administrators, registration
 from plugin.services.fate import Fate, FateKind
 from plugin.services.journal import SYSTEM, audit
 from plugin.store.base import db, writing
@@ -171,6 +171,9 @@ def _keep_administrators(
     with writing() as session:
         record.leaving = [each for each in record.leaving if each not in leaving]
         _take_over(runtime, integration, changes, agreed)
+        administrators.give_back(session, integration, [each.email for each in changes.adopt])
+        if not administrators.locks_out(session, integration, changes.drop):
+            administrators.withdraw(runtime, session, SYSTEM, integration, changes.drop)
         _tell(runtime, session, integration, changes)
 
 

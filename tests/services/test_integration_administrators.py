@@ -8,7 +8,13 @@ import pytest
 from sqlalchemy import func, select
 
 from plugin.domain.errors import ConflictError, FormError, RuleError
-from plugin.services import administrators, integration_changes, integrations, registration
+from plugin.services import (
+    administrators,
+    integration_changes,
+    integrations,
+    registration,
+    sync,
+)
 from plugin.services.access import Role
 from plugin.services.journal import verify_audit
 from plugin.store.base import db, writing
@@ -110,6 +116,18 @@ def test_with_automate_it_starts_with_a_workspace_and_an_administrator_only(hous
     assert emails(record) == {OWN, ANNA}
     assert ours(made) == {OWN, ANNA}
     assert all(link.granted_at for link in made.administrators)
+
+
+def test_of_very_many_workspaces_the_schedule_fetches_those_that_are_left(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(integrations, "ASKED_AT_ONCE", 1)
+    made = draft(house, PSA)
+    integrations.choose_workspaces(house.runtime, ME, made, workspaces())
+    data = select(func.count(SyncRun.id)).where(SyncRun.what == "data")
+    assert db.session.scalar(data) == 1
+    sync.schedule(house.runtime)
+    assert db.session.scalar(data) == len(workspaces()) == 3
 
 
 def test_with_a_psa_it_is_made_empty(house: House) -> None:
@@ -267,6 +285,7 @@ def test_what_the_vendors_own_pages_changed_is_taken_over(house: House) -> None:
     house.clock.forward(3601)
     house.work_all()
     assert ours(made) == {OWN, ANNA, "carla@msp.example"}
+    assert administrators.is_kept_out(BEN, made.id)
     assert len(emails(kept(house)[0])) == 3
 
 

@@ -86,15 +86,17 @@ def save_rules(integration_id: int) -> Answer:
     """Save the rules that changed."""
     row = one(Integration, integration_id)
     fields = [each.name for each in _ticketing(row).ticket_fields]
-    changed = 0
+    changed, version = 0, sent_version()
     for rule in list(row.rules):
         enabled = f"on-{rule.id}" in request.form
         sent = {name: request.form.get(f"{name}-{rule.id}", "").strip()[:300] for name in fields}
         sent = {name: value for name, value in sent.items() if value}
         if (enabled, sent) == (rule.enabled, rule.fields):
             continue
-        integrations.set_rule(runtime(), person().name, row, rule, enabled=enabled, fields=sent)
-        changed += 1
+        integrations.set_rule(
+            runtime(), person().name, row, rule, enabled=enabled, fields=sent, version=version
+        )
+        changed, version = changed + 1, None
     flash(f"{words.count(changed, 'rule')} saved." if changed else "Nothing had changed.", "ok")
     return to("integrating.rules", integration_id=integration_id)
 
@@ -154,7 +156,7 @@ def switch_tickets(integration_id: int) -> Answer:
     row = one(Integration, integration_id)
     on = request.form.get("on") == "1"
     _ticketing(row)
-    integrations.switch_tickets(runtime(), person().name, row, on=on)
+    integrations.switch_tickets(runtime(), person().name, row, on=on, version=sent_version())
     if on:
         flash("Bridgehead writes tickets for this integration from now on.", "ok")
     else:

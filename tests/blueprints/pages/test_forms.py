@@ -296,6 +296,18 @@ def test_rules_are_saved_with_the_hosts_own_words(office: Office) -> None:
     assert "1 rule saved." in office.administrator.read("/integrations/1/rules")
 
 
+def test_rules_and_their_switch_are_not_saved_over_a_colleagues_change(office: Office) -> None:
+    row = db.session.get_one(Integration, 1)
+    late, rules = str(row.version - 1), [rule.id for rule in row.rules]
+    db.session.rollback()
+    every = {f"on-{number}": "1" for number in rules}
+    path = "/integrations/1"
+    answer = office.administrator.post(f"{path}/rules", {**every, "version": late})
+    assert answer.status_code == 409
+    switch = {"on": "0", "version": late}
+    assert office.administrator.post(f"{path}/tickets", switch).status_code == 409
+
+
 def test_rules_can_be_typed_in_while_the_host_is_silent(office: Office) -> None:
     emulator = office.house.emulators[PSA]
     emulator.faults.add("500", times=50)

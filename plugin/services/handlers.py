@@ -78,7 +78,7 @@ def _prune(runtime: Runtime) -> None:
 PERIODIC: Mapping[str, Periodic] = MappingProxyType(
     {
         "schedule": Periodic(10, sync.schedule),
-        "recount": Periodic(600, counting.recount_ages),
+        "recount": Periodic(600, counting.recount_all),
         "prune": Periodic(3600, _prune),
     }
 )

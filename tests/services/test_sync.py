@@ -53,6 +53,7 @@ def test_a_second_pass_without_news_writes_no_row(house: House, integration: Int
     for run in last_runs(sync.DATA, 3):
         assert run.state == RunState.DONE
         assert (run.created, run.updated, run.removed) == (0, 0, 0)
+        assert run.expected == run.seen  # what was there before is what a progress bar counts to
         assert run.unchanged == run.seen
 
 

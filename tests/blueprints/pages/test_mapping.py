@@ -121,6 +121,7 @@ def test_a_sharing_company_needs_the_switch(desk: Office) -> None:
     answer = desk.administrator.post(path, form)
     assert answer.status_code == 422
     assert "Zoo is mapped to another workspace already" in answer.text
+    assert "What was typed in other rows is saved." in answer.text
     desk.administrator.post(f"{path}/options", {"several": "1", "catch_all": ""})
     assert desk.administrator.post(path, form).status_code == 303
     assert set(mapped(desk).values()) == {"903"}

@@ -33,38 +33,42 @@ def recount(session: Session, vendor_id: int, workspace_ids: Iterable[str], now:
         )
 
 
-def recount_ages(runtime: Runtime) -> int:
-    """Count the ages of databases anew, since they grow without news; returns how many changed.
+def recount_all(runtime: Runtime) -> int:
+    """Bring every workspace's counts up to date: ages grow without news; returns how many changed.
 
-    One pass over the devices, and a write for those workspaces alone whose counts moved.
+    One pass over the devices without a lock, then a short transaction for every few workspaces
+    whose counts moved.
     """
-    ages = {name: each for name, each in _sums(runtime.now()).items() if name.startswith("bases_")}
-    rows = db.session.execute(
-        select(
-            DeviceRow.vendor_id,
-            DeviceRow.workspace_id,
-            *(each.label(name) for name, each in ages.items()),
-        )
-        .where(DeviceRow.gone_at.is_(None))
-        .group_by(DeviceRow.vendor_id, DeviceRow.workspace_id)
-    )
-    counted = {(row.vendor_id, row.workspace_id): _plain(row._asdict()) for row in rows}
-    held = db.session.execute(
-        select(WorkspaceRow.id, WorkspaceRow.vendor_id, WorkspaceRow.workspace_id).add_columns(
-            *(getattr(WorkspaceRow, name) for name in ages)
-        )
-    )
-    changed = [
-        {"id": row.id} | {name: found[name] for name in ages}
-        for row in held
-        if (found := counted.get((row.vendor_id, row.workspace_id)))
-        and any(getattr(row, name) != found[name] for name in ages)
-    ]
+    stale = _stale(runtime.now())
     db.session.commit()
-    if changed:
-        with writing() as session:
-            session.execute(update(WorkspaceRow), changed)
-    return len(changed)
+    for vendor_id, workspace_ids in stale.items():
+        for start in range(0, len(workspace_ids), _AT_ONCE):
+            with writing() as session:
+                some = workspace_ids[start : start + _AT_ONCE]
+                recount(session, vendor_id, some, runtime.now())
+    return sum(map(len, stale.values()))
+
+
+def _stale(now: datetime) -> dict[int, list[str]]:
+    """Return, by vendor, the workspaces whose counts are not those of their devices."""
+    sums = _sums(now)
+    whose = (DeviceRow.vendor_id, DeviceRow.workspace_id)
+    counted = {
+        (row.vendor_id, row.workspace_id): _plain(row._asdict())
+        for row in db.session.execute(
+            select(*whose, *(each.label(name) for name, each in sums.items()))
+            .where(DeviceRow.gone_at.is_(None))
+            .group_by(*whose)
+        )
+    }
+    none, found = dict.fromkeys(sums, 0), dict[int, list[str]]()
+    columns = [getattr(WorkspaceRow, name) for name in sums]
+    for row in db.session.execute(
+        select(WorkspaceRow.vendor_id, WorkspaceRow.workspace_id, *columns)
+    ):
+        if _plain(row._asdict()) != counted.get((row.vendor_id, row.workspace_id), none):
+            found.setdefault(row.vendor_id, []).append(row.workspace_id)
+    return found
 
 
 def _plain(counted: dict[str, Any]) -> dict[str, int]:
@@ -72,6 +76,7 @@ def _plain(counted: dict[str, Any]) -> dict[str, int]:
 
 
 _OWN = frozenset({"vendor_id", "workspace_id"})
+_AT_ONCE = 50
 
 
 def _sums(now: datetime) -> dict[str, ColumnElement[Any]]:

@@ -93,7 +93,7 @@ PERIODIC: Mapping[str, Periodic] = MappingProxyType(
         "schedule": Periodic(10, sync.schedule),
         "bridges": Periodic(2, leases.keep),
         "bridge-roles": Periodic(10, roles.schedule),
-        "recount": Periodic(600, counting.recount_ages),
+        "recount": Periodic(600, counting.recount_all),
         "prune": Periodic(3600, _prune),
         "conditions": Periodic(60, notice_watch.look),
         "dates": Periodic(3600, notice_watch.look_at_dates),

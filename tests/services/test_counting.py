@@ -77,9 +77,9 @@ def test_every_count_is_of_the_devices_that_are_there(played: Scene) -> None:
 
 
 def test_ages_grow_by_themselves_and_nothing_is_written_without_need(played: Scene) -> None:
-    assert counting.recount_ages(played.runtime) == 0
+    assert counting.recount_all(played.runtime) == 0
     played.clock.move(days=1)
-    assert counting.recount_ages(played.runtime) == 1
+    assert counting.recount_all(played.runtime) == 1
     found = {name: number for name, number in counts().items() if name.startswith("bases_")}
     assert found == {
         "bases_three_days": 2,
@@ -100,3 +100,12 @@ def test_a_list_by_deployment_has_the_total_of_the_chart(played: Scene) -> None:
     for word, total in (("running", 4), ("not_running", 1), ("not_installed", 0), ("x", 0)):
         found = lists.devices.page(played.runtime, Ask(filters={"deployment": word}))
         assert (found.total, len(found.rows)) == (total, total)
+
+
+def test_counts_that_went_wrong_are_put_right(played: Scene) -> None:
+    before = counts()
+    with writing() as session:
+        row = session.scalars(select(WorkspaceRow)).one()
+        row.devices = row.deployed_running = row.devices_warning = 99
+    assert counting.recount_all(played.runtime) == 1
+    assert counts() == before

@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from plugin.services import sync
 from plugin.store.base import db
 from plugin.store.integrations import Integration
+from plugin.store.mapping import ComputerSerial
 from plugin.store.mirror import DeviceRow, WorkspaceRow
 from plugin.store.work import RunState, SyncRun
 from tests.house import HOST, House, open_house
@@ -53,6 +54,7 @@ def test_a_second_pass_without_news_writes_no_row(house: House, integration: Int
     for run in last_runs(sync.DATA, 3):
         assert run.state == RunState.DONE
         assert (run.created, run.updated, run.removed) == (0, 0, 0)
+        assert run.expected == run.seen  # what was there before is what a progress bar counts to
         assert run.unchanged == run.seen
 
 
@@ -131,3 +133,15 @@ def test_a_run_that_breaks_is_repeated_until_it_is_done(
     house.work_all()
     db.session.refresh(run)
     assert run.state == RunState.DONE
+
+
+def test_a_hosts_computers_tell_whose_serial_numbers_are_whose(house: House) -> None:
+    automate = house.connect("connectwise_automate")
+    run = sync.ask(house.runtime, automate, sync.COMPUTERS, by="anna")
+    house.work_all()
+    db.session.refresh(run)
+    assert run.state == RunState.DONE
+    assert run.seen >= 24
+    rows = db.session.scalars(select(ComputerSerial)).all()
+    assert {row.host_id for row in rows} == {automate.id}
+    assert 20 < len(rows) <= run.seen

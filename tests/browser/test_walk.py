@@ -44,7 +44,7 @@ WALK = [path for path in EVERY if path not in FRAGMENTS and "?" not in path]
 LOOKS = [("light", 1280), ("dark", 400)]
 SOAK = bool(os.environ.get("BRIDGEHEAD_SOAK"))
 if SOAK:
-    LOOKS += [("dark", 1280), ("light", 768), ("light", 400), ("light", 320)]
+    LOOKS = [(scheme, width) for scheme in ("light", "dark") for width in (1280, 768, 400, 320)]
 NARROWEST = 320
 
 pytestmark = [

@@ -62,7 +62,8 @@ def test_a_proven_member_gets_a_session_and_the_way_to_the_record(desk: Office) 
         "/devices", headers={"Authorization": f"Bearer {answer.json['bearer']}"}
     )
     assert bare.status_code == 200
-    assert visitor.get("/devices").status_code == 200
+    framed = {"Sec-Fetch-Dest": "iframe"}
+    assert visitor.get("/devices", headers=framed).status_code == 200
     again = hand_over(visitor, {"launch": answer.json["launch"], **told_by_psa(desk)})
     assert again.status_code == 200
     desk.fresh()
@@ -167,6 +168,15 @@ def test_only_the_hosts_own_page_frames_the_launch(desk: Office) -> None:
 def test_nobody_becomes_administrator_just_by_coming_in(desk: Office) -> None:
     with pytest.raises(Exception, match="Nobody becomes an administrator"):
         proven.set_first_role(desk.house.runtime, "tester", Role.ADMINISTRATOR)
+
+
+def test_on_loopback_a_frame_takes_nobodys_place_in_the_window_beside_it(desk: Office) -> None:
+    window, framed = desk.administrator, {"Sec-Fetch-Dest": "iframe"}
+    assert hand_over(window, {"launch": launch_of(window), **told_by_psa(desk)}).status_code == 200
+    assert "administrator@example.com" in window.read("/devices")
+    assert "administrator@example.com" not in window.read("/devices", headers=framed)
+    alone = desk.newcomer(Role.VIEWER, "alone@example.com")
+    assert alone.get("/devices", headers=framed).status_code == 200
 
 
 def mapped_company() -> CompanyRow:

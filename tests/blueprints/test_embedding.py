@@ -162,6 +162,16 @@ def test_only_the_hosts_own_page_frames_the_launch(desk: Office) -> None:
     policy = desk.stranger().get("/embed/1").headers["Content-Security-Policy"]
     assert policy.endswith(f"frame-ancestors {desk.house.emulators[HOST].origin}")
     assert desk.stranger().get("/embed/2").status_code == 404  # a vendor has no screens
+
+
+def test_without_scripts_the_launch_leads_to_the_sign_in(desk: Office) -> None:
+    shown = desk.stranger().read("/embed/1?screen=company&id=3")
+    without = shown.partition("<noscript>")[2].partition("</noscript>")[0]
+    assert 'href="/records/1?screen=company&amp;record=3"' in without
+    assert 'target="_blank"' in without
+
+
+def test_what_is_no_host_has_no_launch(desk: Office) -> None:
     assert desk.stranger().get("/embed/99").status_code == 404
 
 

@@ -28,6 +28,12 @@ View = TypeVar("View", bound=Callable[..., Any])
 COOKIE = "__Host-bridgehead"
 LOOPBACK_COOKIE = "bridgehead"
 """Browsers take a ``__Host-`` cookie over https only; plain http is served on loopback alone."""
+FRAME_COOKIE = "bridgehead-frame"
+"""On loopback nothing parts a frame's cookies from a window's: a member who is handed over there
+must not take the place of whoever is signed in beside it."""
+FRAME_HEADER = "Bridgehead-Frame"
+"""Sent by hosted.js with every page that it fetches into a host's frame."""
+HAND_OVER = "embedding.hand_over"
 
 FRAMES_FRESH = 5.0
 
@@ -279,9 +285,18 @@ def _form_token() -> None:
 # -- cookies -------------------------------------------------------------------------------------
 
 
+def in_frame() -> bool:
+    """Tell whether this request is for a host's frame."""
+    header = request.headers.get(FRAME_HEADER) == "1"
+    return header or request.headers.get("Sec-Fetch-Dest") == "iframe"
+
+
 def cookie_name() -> str:
-    """Return the name of the session cookie for this request's scheme."""
-    return COOKIE if request.is_secure else LOOPBACK_COOKIE
+    """Return the name of the session cookie for this request's scheme and place."""
+    if request.is_secure:
+        return COOKIE
+    handed_over = in_frame() and FRAME_COOKIE in request.cookies
+    return FRAME_COOKIE if handed_over or request.endpoint == HAND_OVER else LOOPBACK_COOKIE
 
 
 def _visitor_cookie() -> str:
@@ -310,7 +325,8 @@ def give_cookie(response: BaseResponse, name: str, value: str, max_age: int | No
 
 def cookies_work() -> bool:
     """Tell whether the browser brought back a cookie that an earlier page gave it."""
-    return bool({cookie_name(), _visitor_cookie()} & set(request.cookies))
+    names = {COOKIE if request.is_secure else LOOPBACK_COOKIE, cookie_name()}
+    return bool(({f"{each}-visitor" for each in names} | names) & set(request.cookies))
 
 
 def start_cookie(response: BaseResponse, secret: str) -> None:

@@ -103,7 +103,7 @@ def _user() -> User:
 
 def _page(user: User, offer: Offer | None, faults: Faults) -> str:
     picture = _picture(offer.address) if offer else ""
-    return show("second_factor.html", user=user, offer=offer, picture=picture, errors=faults)
+    return show("second_factor.html", account=user, offer=offer, picture=picture, errors=faults)
 
 
 def _picture(address: str) -> str:

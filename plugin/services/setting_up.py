@@ -71,8 +71,8 @@ def _refuse_done(session: Session) -> None:
     if session.scalar(select(User.id).limit(1)) is not None:
         raise SetUpError(
             "token",
-            "This installation is set up: the link was used, and works once. Sign in with the "
-            "account you have. If nobody has one, run “bridgehead user create” on the server.",
+            "This installation is set up, and a set-up link works once. Sign in with the account "
+            "you have. If nobody has one, run “bridgehead user create” on the server.",
         )
 
 

@@ -62,7 +62,8 @@ def test_a_proven_member_gets_a_session_and_the_way_to_the_record(desk: Office) 
         "/devices", headers={"Authorization": f"Bearer {answer.json['bearer']}"}
     )
     assert bare.status_code == 200
-    assert visitor.get("/devices").status_code == 200
+    framed = {"Sec-Fetch-Dest": "iframe"}
+    assert visitor.get("/devices", headers=framed).status_code == 200
     again = hand_over(visitor, {"launch": answer.json["launch"], **told_by_psa(desk)})
     assert again.status_code == 200
     desk.fresh()
@@ -161,12 +162,31 @@ def test_only_the_hosts_own_page_frames_the_launch(desk: Office) -> None:
     policy = desk.stranger().get("/embed/1").headers["Content-Security-Policy"]
     assert policy.endswith(f"frame-ancestors {desk.house.emulators[HOST].origin}")
     assert desk.stranger().get("/embed/2").status_code == 404  # a vendor has no screens
+
+
+def test_without_scripts_the_launch_leads_to_the_sign_in(desk: Office) -> None:
+    shown = desk.stranger().read("/embed/1?screen=company&id=3")
+    without = shown.partition("<noscript>")[2].partition("</noscript>")[0]
+    assert 'href="/records/1?screen=company&amp;record=3"' in without
+    assert 'target="_blank"' in without
+
+
+def test_what_is_no_host_has_no_launch(desk: Office) -> None:
     assert desk.stranger().get("/embed/99").status_code == 404
 
 
 def test_nobody_becomes_administrator_just_by_coming_in(desk: Office) -> None:
     with pytest.raises(Exception, match="Nobody becomes an administrator"):
         proven.set_first_role(desk.house.runtime, "tester", Role.ADMINISTRATOR)
+
+
+def test_on_loopback_a_frame_takes_nobodys_place_in_the_window_beside_it(desk: Office) -> None:
+    window, framed = desk.administrator, {"Sec-Fetch-Dest": "iframe"}
+    assert hand_over(window, {"launch": launch_of(window), **told_by_psa(desk)}).status_code == 200
+    assert "administrator@example.com" in window.read("/devices")
+    assert "administrator@example.com" not in window.read("/devices", headers=framed)
+    alone = desk.newcomer(Role.VIEWER, "alone@example.com")
+    assert alone.get("/devices", headers=framed).status_code == 200
 
 
 def mapped_company() -> CompanyRow:

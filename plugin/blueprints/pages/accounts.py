@@ -113,7 +113,7 @@ def create() -> Answer:
         )
     except RuleError as error:
         return _form(None, given, faults_in(error)), 422
-    return show("accounts/password.html", user=user, password=password)
+    return show("accounts/password.html", account=user, password=password)
 
 
 @blueprint.get("/accounts/<int:user_id>")
@@ -161,11 +161,11 @@ def reset(user_id: int) -> Answer:
     """Give a local account a one-time password, shown this once."""
     user = one(User, user_id)
     password = accounts.reset_password(runtime(), person().name, user)
-    return show("accounts/password.html", user=user, password=password)
+    return show("accounts/password.html", account=user, password=password)
 
 
 def _form(user: User | None, given: dict[str, Any], faults: Faults) -> str:
-    return show("accounts/form.html", user=user, given=given, errors=faults, roles=_roles())
+    return show("accounts/form.html", account=user, given=given, errors=faults, roles=_roles())
 
 
 # -- tokens --------------------------------------------------------------------------------------

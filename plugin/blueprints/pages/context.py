@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from flask import Flask, g, request, url_for
 
-from plugin.blueprints.guard import current_person, open_to_limited, runtime
+from plugin.blueprints.guard import current_person, in_frame, open_to_limited, runtime
 from plugin.blueprints.guard import scope as scope
 from plugin.blueprints.pages import words
 from plugin.services import lists
@@ -12,8 +12,6 @@ from plugin.services.access import Person, Role
 from plugin.services.lists import Waiting
 
 PRODUCTION = "production"
-FRAME_HEADER = "Bridgehead-Frame"
-"""Sent by hosted.js with every page that it fetches into a host's frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +62,7 @@ def install(app: Flask) -> None:
 
 def embedded() -> bool:
     """Tell whether the page is shown inside a host's screen."""
-    asked = request.args.get("embedded") == "1" or request.headers.get(FRAME_HEADER) == "1"
-    return asked or request.headers.get("Sec-Fetch-Dest") == "iframe"
+    return request.args.get("embedded") == "1" or in_frame()
 
 
 def _frame() -> dict[str, object]:

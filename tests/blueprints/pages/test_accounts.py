@@ -100,6 +100,7 @@ def test_a_second_factor_is_set_up_asked_for_and_taken_off(empty_office: Office)
     visitor.post("/sign-in", form)
     shown = visitor.read("/second-factor")
     assert "data:image/svg+xml" in shown
+    assert ">ann@msp.example</strong>" in shown  # the frame of the page still knows who is there
     visitor.token = value_of(shown, "csrf_token")
     offer = {"voucher": value_of(shown, "voucher")}
     totp = pyotp.TOTP(re.findall(r"<code>([A-Z2-7]{32})</code>", shown)[0])

@@ -11,6 +11,7 @@ from plugin.runtime import Runtime
 from plugin.services import (
     actions,
     connections,
+    device_matching,
     follow,
     inbox,
     outcomes,
@@ -40,6 +41,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         connections.CALLBACKS: connections.keep_callbacks,
         connections.FAREWELL: connections.keep_callbacks,
         connections.CHECK: connections.work_check,
+        device_matching.LOOK: device_matching.work,
         receiver.JOB_KIND: _delivery,
     }
 )

@@ -14,12 +14,13 @@ from flask_migrate import Migrate
 from sqlalchemy import Connection, Engine, inspect, make_url, text
 
 from plugin.domain.errors import PluginError
-from plugin.store import actions, integrations, journal, mirror, people, work
+from plugin.store import actions, device_matching, integrations, journal, mirror, people, work
 from plugin.store.base import db, prepare, write_lock
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 TABLES = (
     actions,
+    device_matching,
     integrations,
     journal,
     mirror,

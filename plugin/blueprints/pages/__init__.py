@@ -18,6 +18,7 @@ from plugin.blueprints.pages import (
     integrating,
     integrations,
     mapping,
+    matching,
     placements,
     tickets,
 )
@@ -35,6 +36,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     integrations.blueprint,
     integrating.blueprint,
     mapping.blueprint,
+    matching.blueprint,
     deliveries.blueprint,
     activity.blueprint,
     environment.blueprint,

@@ -10,7 +10,7 @@ from plugin.blueprints.pages.context import scope
 from plugin.blueprints.pages.showing import Answer, one, show, to
 from plugin.domain.contracts import KeepsIntegrations, OpensTickets
 from plugin.domain.errors import ConflictError, RuleError
-from plugin.services import connections, integrations, lists
+from plugin.services import connections, device_matching, integrations, lists
 from plugin.services.access import Role
 from plugin.store.integrations import Connection, Integration, Side
 
@@ -122,6 +122,7 @@ def _page(row: Integration, faults: Faults) -> str:
         coverage=lists.coverage([row.id]).get(row.id),
         opens_tickets=issubclass(host, OpensTickets),
         has_reference=issubclass(vendor, KeepsIntegrations),
+        matches_devices=device_matching.matches(runtime(), row),
         rules_on=sum(rule.enabled for rule in row.rules),
         errors=faults,
     )

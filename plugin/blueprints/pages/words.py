@@ -107,6 +107,7 @@ _GROUPS = {
     "actions": "devices",
     "integrating": "integrations",
     "mapping": "integrations",
+    "matching": "integrations",
 }
 
 

@@ -17,6 +17,7 @@ from plugin.domain.errors import PluginError
 from plugin.store import (
     actions,
     bridges,
+    device_matching,
     groups,
     integrations,
     journal,
@@ -25,6 +26,7 @@ from plugin.store import (
     notices,
     people,
     registration,
+    shared,
     work,
 )
 from plugin.store.base import db, prepare, write_lock
@@ -33,6 +35,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 TABLES = (
     actions,
     bridges,
+    device_matching,
     groups,
     integrations,
     journal,
@@ -41,6 +44,7 @@ TABLES = (
     notices,
     people,
     registration,
+    shared,
     work,
 )  # importing them makes the tables known
 _MIGRATION_LOCK = 0x0B1D_6E4E_AD00

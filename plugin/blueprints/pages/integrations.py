@@ -15,6 +15,7 @@ from plugin.domain.errors import ConflictError, RuleError
 from plugin.services import (
     administrators,
     connections,
+    device_matching,
     integration_changes,
     integrations,
     lists,
@@ -151,6 +152,7 @@ def _page(row: Integration, faults: Faults) -> str:
         people=len(row.administrators),
         others=[each for each in lists.integration_names(scope()) if each[0] not in _out()],
         left_behind=integration_changes.left_behind(row),
+        matches_devices=device_matching.matches(runtime(), row),
         rules_on=sum(rule.enabled for rule in row.rules),
         errors=faults,
     )

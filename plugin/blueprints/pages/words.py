@@ -112,6 +112,7 @@ _GROUPS = {
     "integrating": "integrations",
     "integration_changes": "integrations",
     "mapping": "integrations",
+    "matching": "integrations",
 }
 
 

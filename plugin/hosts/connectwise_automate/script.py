@@ -101,8 +101,8 @@ _SCRIPT = r"""# Bridgehead: reports "<title>" from ConnectWise Automate.
 # Set the script variable in $secret to the secret shown on the connection's page.
 #
 # It asks for Windows PowerShell 2.0 and no module. It keeps to the documented format, but its
-# makers did not run it on Windows PowerShell: use "Send a test call" on the page before you
-# rely on it.
+# makers did not run it on Windows PowerShell: run it once, and look at the page Received calls
+# before you rely on it.
 $ErrorActionPreference = 'Stop'
 $url = '<url>'
 $keyId = '<key>'

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.table import Row
+from plugin.sandbox.server import Sandbox
 from soak.installation import Installation, running
 
 COMPANIES = int(os.environ.get("BRIDGEHEAD_SOAK_COMPANIES", "100"))
@@ -28,6 +29,7 @@ def run() -> list[Row]:
     """Play both stories in one installation of 3 integrations, each with two bridges."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        _make_world(folder)
         with running(
             folder, BRIDGEHEAD_BRIDGE_BEAT=BEAT, BRIDGEHEAD_BRIDGE_DEADLINE=DEADLINE
         ) as ours:
@@ -44,11 +46,17 @@ def run() -> list[Row]:
 # -- setting the scene ---------------------------------------------------------------------------
 
 
+def _make_world(folder: Path) -> None:
+    """Fill the sandbox with a large MSP before anything connects to it."""
+    sandbox = Sandbox(folder / "sandbox")
+    sandbox.reset({"companies": COMPANIES, "devices": 12 * COMPANIES}, 2026)
+    sandbox.stop()
+
+
 def _integrate(ours: Installation) -> list[int]:
-    """Make a large MSP, and one integration of each vendor with all its workspaces."""
+    """Make one integration of each vendor, with all its workspaces."""
     ours.wait_for(lambda: _is_connected(ours), 300, "the sandbox is not connected")
     _settled(ours)
-    ours.steer("reset", size={"companies": COMPANIES, "devices": 12 * COMPANIES})
     connections = {each["kind"]: each["id"] for each in ours.api_all("connections")}
     present = {each["vendor_id"]: each["id"] for each in ours.api_all("integrations")}
     numbers = []

@@ -93,7 +93,8 @@ def _prune(runtime: Runtime) -> None:
 PERIODIC: Mapping[str, Periodic] = MappingProxyType(
     {
         "schedule": Periodic(10, sync.schedule),
-        "bridges": Periodic(2, leases.keep),
+        "bridges": Periodic(2, leases.watch),
+        "bridge-leases": Periodic(30, leases.keep),
         "bridge-roles": Periodic(10, roles.schedule),
         "recount": Periodic(600, counting.recount_all),
         "prune": Periodic(3600, _prune),

@@ -78,7 +78,7 @@ class Yard:
     def keep(self) -> int:
         """Do what is done every few seconds."""
         db.session.rollback()
-        return leases.keep(self.house.runtime)
+        return leases.watch(self.house.runtime) + leases.keep(self.house.runtime)
 
     def holders(self) -> dict[str, int | None]:
         """Return who holds what."""

@@ -21,23 +21,23 @@ door = Door("bridges", "Computers that talk to vendors for integrations, and who
 class BridgeSchema(Answer):
     """A bridge with what it carries, in devices, as they weigh."""
 
-    id = fields.Integer(attribute="row.id")
-    name = fields.String(attribute="row.name")
-    host_id = fields.Integer(attribute="row.host_id", allow_none=True)
-    computer_id = fields.String(attribute="row.computer_id", allow_none=True)
-    roles = fields.List(fields.String(), attribute="row.roles")
+    id = fields.Integer()
+    name = fields.String()
+    host_id = fields.Integer(allow_none=True)
+    computer_id = fields.String(allow_none=True)
+    roles = fields.List(fields.String())
     enrolled = fields.Boolean()
-    online = fields.Boolean(attribute="row.online")
-    host_online = fields.Boolean(attribute="row.host_online", allow_none=True)
-    beat_at = Moment(attribute="row.beat_at", allow_none=True)
-    integration_id = fields.Integer(attribute="row.integration_id", allow_none=True)
+    online = fields.Boolean()
+    host_online = fields.Boolean(allow_none=True)
+    beat_at = Moment(allow_none=True)
+    integration_id = fields.Integer(allow_none=True)
     integration = fields.String()
-    capacity = fields.Integer(attribute="row.capacity", metadata={"description": "0 for any"})
-    draining = fields.String(attribute="row.draining", metadata={"description": "Empty, or why"})
+    capacity = fields.Integer(metadata={"description": "0 for any"})
+    draining = fields.String(metadata={"description": "Empty, or why"})
     workspaces = fields.Integer()
     carries = fields.Float(attribute="load")
-    version = fields.String(attribute="row.version")
-    last_error = fields.String(attribute="row.last_error")
+    version = fields.String()
+    last_error = fields.String()
 
 
 class NewBridgeSchema(Wish):

@@ -1,7 +1,7 @@
 """Who works on which workspace: lost bridges are noticed, others take over, and it is written down.
 
-Everything is decided anew from the rows in one write transaction, every few seconds and after each
-event, so that nothing has to be remembered and a killed server loses nothing.
+Everything is decided anew from the rows in one write transaction, after each event and now and
+then, so that nothing has to be remembered and a killed server loses nothing.
 """
 
 from collections.abc import Mapping
@@ -161,6 +161,13 @@ def _busy() -> set[str]:
 
 
 # -- keeping it so -------------------------------------------------------------------------------
+
+
+def watch(runtime: Runtime) -> int:
+    """Let others take over if a bridge has missed its deadline: cheap enough for every moment."""
+    overdue = runtime.now() - timedelta(seconds=runtime.settings.bridge_deadline)
+    lost = select(Bridge.id).where(Bridge.online, Bridge.beat_at < overdue).limit(1)
+    return keep(runtime) if db.session.scalar(lost) is not None else 0
 
 
 def keep(runtime: Runtime, *, level: bool = False) -> int:

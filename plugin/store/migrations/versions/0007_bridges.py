@@ -1,13 +1,13 @@
 """bridges.
 
-Revision: 0007, after 0009.
+Revision: 0007, after 0006.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = '0007'
-down_revision = "0009"
+down_revision = '0006'
 branch_labels = None
 depends_on = None
 

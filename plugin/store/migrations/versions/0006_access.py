@@ -1,13 +1,13 @@
 """access: second factor, proven identities, company limits, scopes, one-time links.
 
-Revision: 0009, after 0006.
+Revision: 0006, after 0005.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = '0009'
-down_revision = "0006"
+revision = '0006'
+down_revision = '0005'
 branch_labels = None
 depends_on = None
 

@@ -1,13 +1,13 @@
 """device match.
 
-Revision: 0002, after 0008.
+Revision: 0009, after 0008.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = '0002'
-down_revision = "0008"
+revision = '0009'
+down_revision = '0008'
 branch_labels = None
 depends_on = None
 

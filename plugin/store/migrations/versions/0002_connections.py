@@ -1,13 +1,13 @@
 """Deleted connections that can come back, and vendors' groups.
 
-Revision: 0003, after 0001.
+Revision: 0002, after 0001.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0001"
+revision = '0002'
+down_revision = '0001'
 branch_labels = None
 depends_on = None
 

@@ -20,8 +20,8 @@ def _keep_out() -> None:
     who = current_person()
     if who is None or who.user_id is None:
         return
-    out = administrators.kept_out_of(who.name)
-    if out and _named() & out:
+    named = _named()
+    if named and named & administrators.kept_out_of(who.name):
         abort(403, TEXT)
 
 

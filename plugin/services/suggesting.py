@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from plugin.domain.matching import Known, Party, Suggestion, suggest
 from plugin.domain.model import Computer
 from plugin.runtime import Runtime
+from plugin.services.journal import audit
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
     CompanyMapping,
@@ -64,10 +65,11 @@ def ask_for_all(runtime: Runtime, connection_id: int, *, later: bool = False) ->
         runtime.wake(lane)
 
 
-def look_again(runtime: Runtime, integration: Integration) -> None:
-    """Ask for the suggestions to be worked out anew."""
+def look_again(runtime: Runtime, actor: str, integration: Integration) -> None:
+    """Have the suggestions worked out anew because a person wishes it."""
     with writing() as session:
         lane = ask(runtime, session, integration)
+        audit(runtime, session, actor, "mapping.suggest", integration.name)
     runtime.wake(lane)
 
 

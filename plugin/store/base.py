@@ -7,6 +7,7 @@ tails; outside of it connections are read-only, so a forgotten :func:`writing` f
 
 import fcntl
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -171,16 +172,31 @@ def prepare(engine: Engine) -> None:
 def _on_sqlite_connect(connection: Any, _record: Any) -> None:  # noqa: ANN401 - a driver's object
     connection.isolation_level = None  # we say BEGIN ourselves
     cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout=2000")
+    _write_ahead(cursor)
     for pragma in (
-        "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
-        "busy_timeout=2000",
         "temp_store=MEMORY",
         "cache_size=-1000",  # KiB for each connection of each thread; the system keeps the file too
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _write_ahead(cursor: Any) -> None:  # noqa: ANN401 - a driver's object
+    """Switch the file to its write-ahead log; the first time, processes can meet in the switch.
+
+    SQLite does not wait by itself then: it answers at once that the database is locked.
+    """
+    for pause in (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            time.sleep(pause)
+        else:
+            return
+    cursor.execute("PRAGMA journal_mode=WAL")
 
 
 def _on_sqlite_begin(connection: EngineConnection) -> None:

@@ -47,10 +47,10 @@ def test_entries_are_filtered_by_who_what_which_and_when(office: Office) -> None
 
 
 def test_the_files_hold_the_entries_as_they_are(office: Office) -> None:
-    write(office.house, "anna", "rule.set", "=cmd()", before={"on": False}, after={"on": True})
+    write(office.house, "anna", "rule.made-up", "=cmd()", before={"on": False}, after={"on": True})
     told = office.administrator.get("/audit?format=json")
     assert "attachment" in told.headers["Content-Disposition"]
-    (entry,) = [each for each in json.loads(told.text) if each["action"] == "rule.set"]
+    (entry,) = [each for each in json.loads(told.text) if each["action"] == "rule.made-up"]
     assert (entry["before"], entry["after"], len(entry["mac"])) == ({"on": False}, {"on": True}, 64)
     table = office.administrator.read("/audit?format=csv&action=rule.")
     assert "'=cmd()" in table

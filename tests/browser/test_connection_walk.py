@@ -33,7 +33,8 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """Give an installation with nothing connected, its network leading to ESET's emulator."""
     with open_office(tmp_path_factory.mktemp("connecting")) as office:
         emulator = office.house.emulators[ESET]
-        office.house.runtime.transports[""] = office.house.runtime.transports[emulator.origin]  # type: ignore[index]
+        ways = office.house.runtime.transports
+        ways[""] = ways.get(emulator.origin)  # type: ignore[index]
         yield office
 
 

@@ -211,7 +211,7 @@ def test_three_frames_at_once_all_work(visitor: BrowserContext, stage: Stage) ->
     for page in pages:
         frame = page.frame_locator("#hosted")
         frame.get_by_text("Menu").click()
-        frame.get_by_role("link", name="Devices").first.click()
+        frame.get_by_role("link", name="Computers").first.click()
         expect(frame.get_by_role("heading", name="Devices")).to_be_visible()
         page.close()
 
@@ -287,7 +287,7 @@ def test_without_any_cookie_the_bearer_in_memory_carries_everything(
         page.wait_for_timeout(200)
         assert stage.runs() > before
         frame.get_by_text("Menu").click()
-        frame.get_by_role("link", name="Devices").first.click()
+        frame.get_by_role("link", name="Computers").first.click()
         with page.expect_download() as told:
             frame.get_by_role("link", name="CSV").click()
         assert told.value.suggested_filename.startswith("bridgehead-devices-")

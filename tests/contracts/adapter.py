@@ -91,8 +91,8 @@ class AdapterPromises(Promises):
         assert [each for each in told if not each or each.startswith(WARNING)] == []
 
     def test_a_wrong_secret_is_refused_with_advice(self, stand: Stand[Any]) -> None:
-        secret = next(field for field in stand.adapter.fields if field.secret)
-        adapter = stand.made(**{secret.name: "not-the-right-one"})
+        theirs = [each.name for each in stand.adapter.fields if each.secret and not each.generated]
+        adapter = stand.made(**dict.fromkeys(theirs, "not-the-right-one"))
         rung, error = first_failure(adapter)
         assert isinstance(error, RefusedError)
         advice = adapter.advice(rung, error)

@@ -331,4 +331,4 @@ class BridgeLook(MethodView):
     @door.answers(BridgeAppliedSchema)
     def post(self) -> dict[str, int]:
         """Have the hosts' role computers looked at now."""
-        return {"moved": roles.ask_all(runtime())}
+        return {"moved": roles.ask_all(runtime(), person().name)}

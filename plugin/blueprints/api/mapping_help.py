@@ -197,7 +197,7 @@ class Anew(MethodView):
     def post(self, number: int) -> MappingChoice:
         """Have an integration's suggestions worked out anew."""
         integration: Integration = known(integrations.get, number)
-        suggesting.look_again(runtime(), integration)
+        suggesting.look_again(runtime(), person().name, integration)
         return mapping.choice_of(integration)
 
 

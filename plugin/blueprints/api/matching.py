@@ -42,7 +42,7 @@ class DeviceMatchSchema(Answer):
     changed_at = Moment()
 
 
-class DecisionWishSchema(Wish):
+class DeviceCandidateWishSchema(Wish):
     """A candidate of a device, by the ids of both sides."""
 
     workspace_id = Text(required=True, least=1, most=200)
@@ -83,7 +83,7 @@ class DeviceConfirmations(MethodView):
     """Doubts that are settled."""
 
     @allow(Role.ADMINISTRATOR)
-    @door.takes(DecisionWishSchema)
+    @door.takes(DeviceCandidateWishSchema)
     @door.answers(status=204)
     def post(self, given: dict[str, Any], number: int) -> None:
         """Settle which computer a device is."""
@@ -97,7 +97,7 @@ class DeviceRefusals(MethodView):
     """Computers that are ruled out."""
 
     @allow(Role.ADMINISTRATOR)
-    @door.takes(DecisionWishSchema)
+    @door.takes(DeviceCandidateWishSchema)
     @door.answers(status=204)
     def post(self, given: dict[str, Any], number: int) -> None:
         """Rule a computer out for a device."""

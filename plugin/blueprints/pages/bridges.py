@@ -85,7 +85,7 @@ def name() -> Answer:
 def look() -> Answer:
     """Look for role computers now."""
     told = "The hosts are asked for computers with a bridge role. Load the page again in a moment."
-    return _do(lambda: roles.ask_all(runtime()), told, "bridges.table")
+    return _do(lambda: roles.ask_all(runtime(), person().name), told, "bridges.table")
 
 
 @blueprint.post("/bridges/automatic")

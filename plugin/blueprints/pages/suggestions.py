@@ -65,7 +65,7 @@ def decide(integration_id: int) -> Answer:
     elif form.get("do") == "exact":
         _accept(row, None)
     elif form.get("do") == "again":
-        suggesting.look_again(runtime(), row)
+        suggesting.look_again(runtime(), person().name, row)
         flash("The suggestions are worked out anew. You can leave this page.", "info")
     elif form.get("do") == "forget":
         count = accepting.forget_refusals(runtime(), person().name, row)

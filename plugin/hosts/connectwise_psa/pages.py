@@ -101,7 +101,7 @@ def _demand_fitting(wanted: Placement) -> None:
     """Raise RuleError for what PSA would refuse."""
     kinds = [each.value for each in Pages.page_kinds]
     if wanted.kind not in kinds:
-        raise RuleError("kind", f"a page is one of {', '.join(kinds)}")
+        raise RuleError("kind", f"choose one of {', '.join(kinds)}")
     if wanted.kind != MENU and not wanted.screen.isdigit():
         raise RuleError("screen", "choose one of the screens that ConnectWise PSA lists")
     if not 0 < len(wanted.title) <= TITLE_LIMIT:

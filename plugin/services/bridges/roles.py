@@ -40,9 +40,11 @@ def schedule(runtime: Runtime) -> None:
             ask(runtime, connection)
 
 
-def ask_all(runtime: Runtime) -> int:
-    """Have every such host looked at now; returns how many there are."""
+def ask_all(runtime: Runtime, actor: str) -> int:
+    """Have every such host looked at now because a person wishes it; returns how many there are."""
     found = hosts(runtime)
+    with writing() as session:
+        audit(runtime, session, actor, "bridge.look", f"{len(found)} hosts")
     for connection in found:
         ask(runtime, connection, by_person=True)
     return len(found)

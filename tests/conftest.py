@@ -1,6 +1,7 @@
 """Fixtures that every test may use, and the watch over the emulators' contracts."""
 
 import gc
+import os
 import tempfile
 from collections.abc import Iterator
 from typing import Any
@@ -16,10 +17,25 @@ from plugin.edge.emulator import Emulator
 pytest_plugins = ["tests.databases"]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Use one worker more than there are processors: many tests wait for a server or a browser."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the whole program's tests first: at the end of the list another worker would steal
-    some of them, and start an installation of its own for them."""
-    items.sort(key=lambda item: not item.nodeid.startswith("tests/system/"))
+    """Put what takes longest first on each worker: at the end all others would wait for it.
+
+    A worker begins with a piece of the list, and steals from the others' ends when it is done. The
+    whole program's tests and each browser walk share an installation that takes seconds to start.
+    """
+    system = [item for item in items if item.nodeid.startswith("tests/system/")]
+    browser = [item for item in items if item.get_closest_marker("browser")]
+    long = {*system, *browser}
+    rest = [item for item in items if item not in long]
+    share = len(items) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    first = max(share - len(system), 0)
+    items[:] = [*system, *rest[:first], *browser, *rest[first:]]
 
 
 def pytest_collection_finish() -> None:

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from flask import Flask
 from sqlalchemy import select
 
 import plugin.hosts
 import plugin.vendors
+from plugin.edge import http
 from plugin.edge.discovery import find_adapters
 from plugin.edge.emulator import Emulator, Happening
 from plugin.edge.inprocess import InProcess
@@ -34,6 +36,9 @@ from tests.databases import bare_app
 from tests.rig import small_world
 
 HOST, VENDOR = "connectwise_psa", "kaspersky_ksc"
+AT_ONCE = (0.0, 0.0)
+"""Second and third tries without a pause: nothing is gained by waiting for an emulator."""
+
 _ORIGINS = {kind: f"http://127.0.0.1:{place}" for place, kind in enumerate(EMULATORS, 1)}
 
 
@@ -181,7 +186,7 @@ def open_house(url: str, folder: Path, companies: int = 3, devices: int = 24) ->
     house = House(app, runtime, clock, emulators)
     runtime.waker.append(house.woken.append)
     app.extensions["bridgehead"] = runtime
-    with app.app_context():
+    with app.app_context(), patch.object(http, "BACKOFF", AT_ONCE):
         yield house
         db.session.remove()
         db.engine.dispose()

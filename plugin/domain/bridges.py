@@ -83,7 +83,7 @@ class _Board:
         self.held: dict[str, set[str]] = {bridge: set() for bridge in online}
         self.load = dict.fromkeys(online, 0.0)
         self.homeless = []
-        for name in weights:
+        for name in sorted(weights):  # one order: sums of fractions differ in their last digit
             bridge = wanted.get(name, "")
             if bridge in present:
                 self._give(name, bridge)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from plugin.services import connections
 from plugin.store.base import db
@@ -70,7 +70,7 @@ def test_a_connection_is_added_modified_and_deleted_as_the_manual_says(
     page.goto(f"{address}/connections")
     page.get_by_role("link", name="Add New Connection").first.click()
     page.get_by_role("link", name="ESET PROTECT").click()
-    assert page.get_by_text("Connection Settings > ESET PROTECT Connections").is_visible()
+    expect(page.get_by_text("Connection Settings > ESET PROTECT Connections")).to_be_visible()
     for name, says in (
         ("protect.example.com", "no DNS name"),
         ("Our-clients", "letters, digits and single spaces"),
@@ -82,12 +82,12 @@ def test_a_connection_is_added_modified_and_deleted_as_the_manual_says(
         assert says in page.locator("#name-error").inner_text()
     fill_in(page, "Our clients", values | {"password": "wrong"})
     page.get_by_role("button", name="Continue").click()
-    assert page.get_by_text("Nothing was saved.").is_visible()
+    expect(page.get_by_text("Nothing was saved.")).to_be_visible()
     fill_in(page, "Our clients", values)
     page.get_by_role("button", name="Continue").click()
     page.get_by_text("The connection was saved and works").wait_for()
     assert violations(page) == []
-    assert page.get_by_text("Discovering groups").first.is_visible()
+    expect(page.get_by_text("Discovering groups").first).to_be_visible()
     office.house.work_all()
     page.locator("#groups").get_by_text("static group").wait_for()
     page.get_by_role("link", name="Close").click()
@@ -99,7 +99,7 @@ def test_a_connection_is_added_modified_and_deleted_as_the_manual_says(
     page.get_by_role("link", name="Close").click()
 
     page.get_by_role("link", name="Delete Connection").click()
-    assert page.get_by_text("groups", exact=False).first.is_visible()
+    expect(page.get_by_text("groups", exact=False).first).to_be_visible()
     page.get_by_role("link", name="Cancel").click()
     page.get_by_role("link", name="Delete Connection").click()
     with page.expect_download() as download:
@@ -134,4 +134,4 @@ def test_a_taken_name_and_a_second_editor_are_told(
     db.session.rollback()
     page.get_by_label(NAME).fill("Mine")
     page.get_by_role("button", name="Continue").click()
-    assert page.get_by_text("Somebody else").first.is_visible()
+    expect(page.get_by_text("Somebody else").first).to_be_visible()

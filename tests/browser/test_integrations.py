@@ -113,7 +113,7 @@ def step(page: Page, title: str) -> Locator:
 
 def says(page: Page, field: str) -> str:
     """Return the text at a field."""
-    return page.locator(f"#{field}-error").inner_text()
+    return page.locator(f"#{field}-error").inner_text().strip()
 
 
 # -- the steps of the manuals --------------------------------------------------------------------
@@ -248,6 +248,7 @@ def delete(page: Page, name: str) -> None:
     assert page.get_by_role("link", name=name, exact=True).count() == 0
 
 
+@LONG
 def test_kaspersky_cloud_with_automate(office: Office, address: str, chromium: Browser) -> None:
     with window(chromium, office, address) as (context, page):
         create(page, address, "Automate (ConnectWise Automate)", AUTOMATE_NAME)

@@ -1,3 +1,4 @@
+import os
 from random import Random
 
 from hypothesis import given, settings
@@ -5,6 +6,7 @@ from hypothesis import strategies as st
 
 from plugin.domain.bridges import balance, lower_bound, share_out
 
+EXAMPLES = 500 if os.environ.get("BRIDGEHEAD_SOAK") else 50
 NAMES = st.text("abcdefgh", min_size=1, max_size=3)
 WEIGHTS = st.dictionaries(NAMES, st.floats(0, 100), max_size=30)
 BRIDGES = st.lists(st.sampled_from([f"pc{number}" for number in range(8)]), unique=True)
@@ -13,7 +15,7 @@ SOME_BRIDGES = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(WEIGHTS, SOME_BRIDGES)
 def test_every_workspace_has_exactly_one_holder(
     weights: dict[str, float], bridges: list[str]
@@ -24,7 +26,7 @@ def test_every_workspace_has_exactly_one_holder(
     assert abs(sum(plan.load_after.values()) - sum(weights.values())) < 1e-6
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(WEIGHTS, SOME_BRIDGES)
 def test_a_settled_map_stays_as_it_is(weights: dict[str, float], bridges: list[str]) -> None:
     plan = balance(weights, bridges, {})
@@ -33,7 +35,7 @@ def test_a_settled_map_stays_as_it_is(weights: dict[str, float], bridges: list[s
     assert again.assigned == plan.assigned
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(WEIGHTS, SOME_BRIDGES)
 def test_a_lost_bridge_moves_only_its_own_workspaces(
     weights: dict[str, float], bridges: list[str]
@@ -45,7 +47,7 @@ def test_a_lost_bridge_moves_only_its_own_workspaces(
     assert {move.before for move in plan.moves} <= {"lost"}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(WEIGHTS, SOME_BRIDGES)
 def test_a_returning_bridge_only_takes_and_only_what_lowers_the_heaviest_load(
     weights: dict[str, float], bridges: list[str]
@@ -60,7 +62,7 @@ def test_a_returning_bridge_only_takes_and_only_what_lowers_the_heaviest_load(
         assert plan.heaviest < settled.heaviest + 1e-9
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(WEIGHTS, SOME_BRIDGES)
 def test_the_heaviest_bridge_is_near_the_bound(
     weights: dict[str, float], bridges: list[str]
@@ -129,7 +131,7 @@ def test_a_pinned_bridge_is_not_lent() -> None:
     assert set(pools.assigned.values()) == {"a"}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(WEIGHTS, SOME_BRIDGES, st.randoms(use_true_random=False))
 def test_the_same_input_gives_the_same_plan_in_any_order(
     weights: dict[str, float], bridges: list[str], dice: Random
@@ -142,7 +144,7 @@ def test_the_same_input_gives_the_same_plan_in_any_order(
     assert one.assigned == other.assigned
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(
     st.dictionaries(NAMES, st.integers(0, 50), max_size=20),
     SOME_BRIDGES,

@@ -24,7 +24,7 @@ run: .venv/.runtime ## everything on this machine, with the sandbox connected
 	@exec $(BIN)/bridgehead run --sandbox $(ARGS)
 
 test: .venv/.dev ## the whole test suite; says what it skipped and why
-	@exec $(BIN)/python -m pytest -n auto --dist worksteal -rs $(ARGS)
+	@exec $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -rs $(ARGS)
 
 check: .venv/.dev ## format, lint, types, import contracts, quick tests
 	$(BIN)/ruff format --check .

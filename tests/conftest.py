@@ -24,18 +24,16 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what takes longest first on each worker: at the end all others would wait for it.
+    """Put what takes longest first: at the end all other workers would wait for it.
 
-    A worker begins with a piece of the list, and steals from the others' ends when it is done. The
-    whole program's tests and each browser walk share an installation that takes seconds to start.
+    A worker takes whole files (``--dist loadfile``): the whole program's tests and each browser
+    walk share an installation that takes seconds to start.
     """
-    system = [item for item in items if item.nodeid.startswith("tests/system/")]
-    browser = [item for item in items if item.get_closest_marker("browser")]
-    long = {*system, *browser}
-    rest = [item for item in items if item not in long]
-    share = len(items) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    first = max(share - len(system), 0)
-    items[:] = [*system, *rest[:first], *browser, *rest[first:]]
+    items.sort(key=lambda item: (not _is_system(item), item.get_closest_marker("browser") is None))
+
+
+def _is_system(item: pytest.Item) -> bool:
+    return item.nodeid.startswith("tests/system/")
 
 
 def pytest_collection_finish() -> None:

@@ -1,5 +1,6 @@
 """The steps of ESET's manual for connections, walked in a real Chromium, and its rules broken."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,9 @@ NAME = "ESET PROTECT Connection Name"
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
+    pytest.mark.skipif(
+        not os.environ.get("BRIDGEHEAD_SOAK"), reason="left to the soak: it is long"
+    ),
     pytest.mark.skipif(
         not CHROMIUM.exists(), reason=f"{CHROMIUM} is missing: `make browser` installs it"
     ),

@@ -24,7 +24,7 @@ from plugin.services import access
 from plugin.services.access import Role
 from tests.blueprints.api.rooms import Rooms, open_rooms
 
-EXAMPLES = 3
+EXAMPLES = 10 if os.environ.get("BRIDGEHEAD_SOAK") else 1
 ACCEPTED = ["2xx", "404", "409"]
 AGAINST_A_RULE = "422"
 """A change of the right shape may still break a rule of the product: a name that is taken."""

@@ -167,8 +167,13 @@ class Server:
 
 @cache
 def postgresql_server(*, durable: bool) -> Server:
-    """Start the server of this test process; it ends with the process."""
-    folder = Path(tempfile.mkdtemp(prefix="bridgehead-pg-", dir="/tmp"))
+    """Start the server of this test process; it ends with the process.
+
+    It lives in memory where it need not be durable: copying a database is ten times faster there.
+    """
+    home = Path("/dev/shm")
+    place = home if not durable and os.access(home, os.W_OK) else Path("/tmp")
+    folder = Path(tempfile.mkdtemp(prefix="bridgehead-pg-", dir=place))
     server = Server(_binaries(folder), folder)
     if os.geteuid() == 0:
         shutil.chown(folder, "nobody", "nogroup")

@@ -282,6 +282,7 @@ def test_kaspersky_cloud_with_automate(office: Office, address: str, chromium: B
 AUTOMATE_NAME, TIGERPAW_NAME = "Integration with ConnectWise Automate", "Integration with Tigerpaw"
 
 
+@LONG
 def test_tigerpaw(office: Office, address: str, chromium: Browser) -> None:
     with window(chromium, office, address) as (_, page):
         create(page, address, "Tigerpaw (Tigerpaw)", TIGERPAW_NAME)

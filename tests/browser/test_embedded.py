@@ -210,8 +210,7 @@ def test_three_frames_at_once_all_work(visitor: BrowserContext, stage: Stage) ->
         expect(heading).to_be_visible()
     for page in pages:
         frame = page.frame_locator("#hosted")
-        frame.get_by_text("Menu").click()
-        frame.get_by_role("link", name="Computers").first.click()
+        frame.locator("main").get_by_role("link", name="Devices").first.click()
         expect(frame.get_by_role("heading", name="Devices")).to_be_visible()
         page.close()
 
@@ -286,8 +285,7 @@ def test_without_any_cookie_the_bearer_in_memory_carries_everything(
         expect(frame.get_by_role("heading", name="Dashboard")).to_be_visible()
         page.wait_for_timeout(200)
         assert stage.runs() > before
-        frame.get_by_text("Menu").click()
-        frame.get_by_role("link", name="Computers").first.click()
+        frame.locator("main").get_by_role("link", name="Devices").first.click()
         with page.expect_download() as told:
             frame.get_by_role("link", name="CSV").click()
         assert told.value.suggested_filename.startswith("bridgehead-devices-")

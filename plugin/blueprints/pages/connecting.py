@@ -197,6 +197,7 @@ def _form(sent: Sent, faults: Faults, steps: list[CheckStep]) -> str:
         labels=labels_of(adapter),
         steps=steps,
         keeps_old=_keeps_old(steps, sent),
+        guide=connections.guide_of(adapter, saved) if saved and saved.checked_at else [],
         environment=runtime().environment().value.value if adapter.environments else "",
     )
 

@@ -12,6 +12,7 @@ from plugin.domain.contracts import WARNING, Adapter, Advice
 from plugin.domain.errors import EdgeError, MissingError, RefusedError, TransientError
 from plugin.runtime import Runtime
 from plugin.services.connections.forms import free_name, sorted_out
+from plugin.services.connections.rights import RightTold, try_rights
 from plugin.store.base import db, writing
 from plugin.store.integrations import Connection, ConnectionState
 from plugin.store.queue import Claim, enqueue, wake_parked
@@ -82,12 +83,14 @@ def rehearse(
 
 
 def check(runtime: Runtime, connection: Connection) -> list[CheckStep]:
-    """Climb the ladder of a saved connection and remember the outcome on it."""
+    """Climb the ladder of a saved connection, test the rights, and remember both on it."""
     settings = runtime.opened(connection)
     db.session.commit()
-    steps = climb(runtime, connection, settings)
+    adapter = runtime.make(connection, settings)
+    steps = _climbed(adapter)
+    rights = try_rights(adapter, [e.name for e in steps if e.outcome is not Outcome.FAILED])
     failed = next((each for each in steps if each.outcome is Outcome.FAILED), None)
-    told = [{key: str(value) for key, value in asdict(each).items()} for each in steps]
+    told = [*map(_kept, steps), *map(_kept, rights)]
     with writing() as session:
         now = runtime.now()
         _note(session, connection, checked_at=now, check_result=told)
@@ -102,6 +105,10 @@ def check(runtime: Runtime, connection: Connection) -> list[CheckStep]:
     for lane in lanes:
         runtime.wake(lane)
     return steps
+
+
+def _kept(each: CheckStep | RightTold) -> dict[str, str]:
+    return {key: str(value) for key, value in asdict(each).items()}
 
 
 def _note(session: Session, connection: Connection, **values: object) -> None:
@@ -133,7 +140,10 @@ def work_check(runtime: Runtime, claim: Claim) -> datetime | None:
 
 def climb(runtime: Runtime, connection: Connection, settings: Mapping[str, str]) -> list[CheckStep]:
     """Make the smallest real calls in order and stop at the first that fails."""
-    adapter = runtime.make(connection, settings)
+    return _climbed(runtime.make(connection, settings))
+
+
+def _climbed(adapter: Adapter) -> list[CheckStep]:
     steps: list[CheckStep] = []
     for rung in adapter.rungs():
         try:

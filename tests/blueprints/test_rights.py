@@ -9,9 +9,10 @@ from sqlalchemy import update
 from plugin.domain.errors import RefusedError, TransientError
 from plugin.domain.rights import Access, Holding, Mark, Recipe, Right
 from plugin.edge.emulator import Happening
-from plugin.services import connections
+from plugin.services import actions, connections
 from plugin.store.base import db, writing
 from plugin.store.integrations import Connection
+from plugin.store.mirror import DeviceRow
 from tests.blueprints.pages.office import Office
 from tests.blueprints.rights_taken import ESET, PSA, TAKEN, Taken
 from tests.blueprints.test_ladder import KINDS, Reach, form_of, office, reach, saved
@@ -191,10 +192,10 @@ def test_the_read_only_recipe_is_green_marked_and_hides_actions(
     page = office.viewer.read(f"/connections/{connection.id}")
     shown = card(page, "rights")
     assert not [words for _, words in shown if "(to write)" in words]
-    kind = office.house.runtime.adapter_class(ESET)
-    assert kind.permitted(connection.settings) == frozenset()  # type: ignore[attr-defined]
+    device = DeviceRow(vendor_id=connection.id)
+    assert actions.offered(office.house.runtime, device) == []
     follow(connection, Recipe.WITH_ACTIONS)
-    assert kind.permitted(connection.settings)  # type: ignore[attr-defined]
+    assert actions.offered(office.house.runtime, device)
 
 
 def test_a_step_that_was_not_taken_is_marked_with_what_is_missing(

@@ -64,6 +64,14 @@ def rights(api: PsaApi) -> Iterator[Right]:
             after=SIGN_IN,
             unsure=UNPUBLISHED,
         )
+    yield Right(
+        "System > Table Setup: Inquire",
+        Access.READ,
+        "The words of tickets: statuses, types, priorities.",
+        "Ticket rules may lack words to choose from.",
+        cure=_cure("System > Table Setup: Inquire Level All"),
+        unproven="Cannot be checked: which call needs it is not published.",
+    )
     for name, needed_for, without in _WRITING:
         yield Right(
             name,

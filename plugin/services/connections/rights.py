@@ -51,11 +51,12 @@ def try_rights(
     """
     until, told, silent = clock() + PATIENCE, list[RightTold](), ""
     for right in adapter.rights()[:MOST_RIGHTS]:
-        reason = silent or _reason_against(right, passed)
-        if not reason and clock() > until:
-            reason = "Not tried: the self-test took too long."
-        if reason or right.prove is None:
-            told.append(_told(right, Holding.UNTOLD, reason or right.unproven))
+        if right.prove is None:
+            told.append(_told(right, Holding.UNTOLD, right.unproven))
+            continue
+        late = "Not tried: the self-test took too long." if clock() > until else ""
+        if reason := silent or _reason_against(right, passed) or late:
+            told.append(_told(right, Holding.UNTOLD, reason))
             continue
         holding, seen, lost = _tried(right.prove)
         silent = "Not tried: the remote stopped answering." if lost else ""
@@ -65,7 +66,7 @@ def try_rights(
 
 def _reason_against(right: Right, passed: Sequence[str]) -> str:
     """Return why a right is not tried; empty when it can be."""
-    if right.prove is None or not right.after or right.after in passed:
+    if not right.after or right.after in passed:
         return ""
     return f"Not tried: the step “{right.after}” did not go through."
 

@@ -28,7 +28,7 @@ class Right:
     RefusedError when the right is missing; any other EdgeError, or a text that begins with
     ``WARNING``, means that it cannot be told. Without ``prove``, ``unproven`` says why no call of
     ours could try the right. It is not tried before the check's step ``after`` went through.
-    ``unsure`` says what of it the vendor has not published.
+    ``unsure`` says what of it the vendor has not published; a right that is had needs no such word.
     """
 
     name: str

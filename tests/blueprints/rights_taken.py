@@ -56,7 +56,7 @@ TAKEN = (
     _automate("clients", "Read on clients"),
     _automate("groups", "Read on groups"),
     _automate("alerts", "View alerts"),
-    _automate("scripts", "Schedule scripts"),
+    _automate("scripts", "View and schedule scripts"),
     _automate("computermenus", "Edit computer menus"),
     _automate("extrafields", "View extra data fields on computers"),
     _automate("commandexecute", "Send Commands"),

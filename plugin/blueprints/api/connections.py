@@ -83,8 +83,8 @@ class GuideLineSchema(Answer):
 
 
 def _guide(of: ConnectionLine | Connection) -> list[connections.GuideLine]:
-    row = _row(of)
-    return connections.guide_of(runtime().adapter_class(row.kind), row)
+    kind = runtime().adapters.get(_row(of).kind)
+    return connections.guide_of(kind, _row(of)) if kind else []
 
 
 class ConnectionSchema(Answer):

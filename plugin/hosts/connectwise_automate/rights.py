@@ -55,7 +55,9 @@ _LISTS: Mapping[str, tuple[_Wanted, type[AutomateWire]]] = {
         AlertWire,
     ),
     "api/v1/Scripts": (
-        _Wanted("Schedule scripts", "Running a script.", "No script is started.", writes=True),
+        _Wanted(
+            "View and schedule scripts", "Running a script.", "No script is started.", writes=True
+        ),
         ScriptWire,
     ),
     "api/v1/ComputerMenus": (

@@ -90,13 +90,14 @@ def _tried(prove: Callable[[], str]) -> tuple[Holding, str, bool]:
 
 def _told(right: Right, holding: Holding, seen: str) -> RightTold:
     missing = holding is Holding.MISSING
+    unsure = "" if holding is Holding.HAS else right.unsure
     return RightTold(
         name=right.name,
         access=right.access.value,
         needed_for=right.needed_for,
         without=right.without,
         holding=holding.value,
-        seen=" ".join(part for part in (seen, right.unsure) if part),
+        seen=" ".join(part for part in (seen, unsure) if part),
         cure=right.cure if missing else "",
     )
 

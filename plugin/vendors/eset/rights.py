@@ -225,4 +225,4 @@ def _msp_rights(msp: Msp) -> Iterator[Right]:
 
 
 def _unclear(error: RefusedError) -> str:
-    return f"{WARNING}{error.message}, for another reason than this right"
+    return f"{WARNING}{error.message}, so nothing can be told about this right"

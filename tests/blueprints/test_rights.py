@@ -198,6 +198,23 @@ def test_the_read_only_recipe_is_green_marked_and_hides_actions(
     assert actions.offered(office.house.runtime, device)
 
 
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}], ids=["page", "fragment"])
+def test_the_guide_is_marked_before_anything_is_saved(
+    office: Office, reach: Reach, headers: dict[str, str]
+) -> None:
+    emulator = reach(ESET)
+    emulator.occur(Happening("switch", {"name": "integrations", "value": False}))
+    form = form_of(emulator, "Only tried", do="check")
+    answer = office.administrator.post(f"/connections/new/{ESET}", form, headers=headers)
+    place = "tried-" if headers else ""
+    found = {words: state for state, words in card(answer.text, f"{place}guide-marked")}
+    assert mark_of(found, "Switch Integrations on") == "Not done"
+    shown = card(answer.text, f"{place}rights")
+    missing = [words for state, words in shown if state == "Missing"]
+    assert [words.startswith("Integrations (") for words in missing] == [True]
+    assert saved(office, "Only tried") is None
+
+
 def test_a_step_that_was_not_taken_is_marked_with_what_is_missing(
     office: Office, reach: Reach
 ) -> None:

@@ -19,6 +19,7 @@ from plugin.services.connections.checking import (
     climb,
     explained,
     rehearse,
+    trial,
     work_check,
 )
 from plugin.services.connections.deletion import (
@@ -81,6 +82,7 @@ __all__ = [
     "removed_at",
     "rights_kept",
     "steps_kept",
+    "trial",
     "try_rights",
     "undo",
     "webhook_url",

@@ -48,6 +48,7 @@ from plugin.domain.model import (
     UsageLine,
     Workspace,
 )
+from plugin.domain.rights import GuideStep, Recipe, Right
 
 
 class FieldKind(StrEnum):
@@ -155,6 +156,9 @@ class Adapter(ABC):
     guide: ClassVar[tuple[str, ...]] = ()
     """Numbered steps that make the dedicated API user, shown beside the form."""
 
+    recipes: ClassVar[tuple[GuideStep, ...]] = ()
+    """The same steps with what proves each, where the self-test can mark them done or not."""
+
     name_label: ClassVar[str] = "Connection name"
     """What the vendor's own plug-in calls the name that a person gives a connection."""
 
@@ -176,6 +180,18 @@ class Adapter(ABC):
     def advice(self, rung: str, error: EdgeError) -> Advice | None:
         """Return cause and cure of a failed rung in the reader's words, or None for the default."""
         return None
+
+    def rights(self) -> tuple[Right, ...]:
+        """Return every right that the remote's account needs, for the permission self-test.
+
+        Trying them writes nothing at the remote, and each takes a few calls at most.
+        """
+        return ()
+
+    @classmethod
+    def recipe(cls, settings: Mapping[str, str]) -> Recipe:
+        """Return which of the guide's recipes a connection with these settings follows."""
+        return Recipe.WITH_ACTIONS
 
 
 class Vendor(Adapter):
@@ -331,6 +347,11 @@ class RunsActions(ABC):
     """Starts work on devices."""
 
     actions: ClassVar[frozenset[ActionKind]]
+
+    @classmethod
+    def permitted(cls, settings: Mapping[str, str]) -> frozenset[ActionKind]:
+        """Return the actions that a connection with these settings is meant to start."""
+        return cls.actions
 
     @abstractmethod
     def start(self, action: ActionKind, target: ActionTarget) -> str:

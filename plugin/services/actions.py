@@ -43,13 +43,15 @@ def offered(runtime: Runtime, device: DeviceRow) -> list[ActionKind]:
     """Return the actions that make sense on a device, as far as its vendor has them."""
     connection = db.session.get(Connection, device.vendor_id)
     kind = runtime.adapters.get(connection.kind) if connection is not None else None
-    if kind is None or not issubclass(kind, RunsActions) or device.gone_at is not None:
+    if connection is None or kind is None or not issubclass(kind, RunsActions):
+        return []
+    if device.gone_at is not None:
         return []
     senseless = None
     if device.isolated is not None:
         senseless = ActionKind.ISOLATE if device.isolated else ActionKind.END_ISOLATION
-    runner = cast(type[RunsActions], kind)
-    return [each for each in ActionKind if each in runner.actions and each is not senseless]
+    permitted = cast(type[RunsActions], kind).permitted(connection.settings)
+    return [each for each in ActionKind if each in permitted and each is not senseless]
 
 
 def get(action_id: int) -> Action:

@@ -9,6 +9,9 @@ import pytest
 
 from plugin.domain.contracts import WARNING, Adapter, Advice
 from plugin.domain.errors import AnswerError, EdgeError, RefusedError, TransientError
+from plugin.domain.rights import Access, Holding
+from plugin.edge.emulator import Emulator
+from plugin.services.connections import try_rights
 from tests.contracts.independent import complaints
 from tests.contracts.stands import Stand
 
@@ -29,6 +32,11 @@ def error_of(work: Callable[[], object]) -> EdgeError:
     with pytest.raises(EdgeError) as caught:
         work()
     return caught.value
+
+
+def kept_by(emulator: Emulator) -> dict[str, Any]:
+    """Return everything that an emulator keeps, but for who is signed in."""
+    return {name: kept for name, kept in emulator.state().items() if name != "sessions"}
 
 
 class Promises:
@@ -89,6 +97,32 @@ class AdapterPromises(Promises):
         told = [rung.run() for rung in stand.made().rungs()]
         assert told
         assert [each for each in told if not each or each.startswith(WARNING)] == []
+
+    def test_it_declares_the_rights_it_needs(self, stand: Stand[Any]) -> None:
+        rights = stand.made().rights()
+        names = [each.name for each in rights]
+        assert names
+        assert len(names) == len(set(names))
+        steps = {rung.name for rung in stand.made().rungs()}
+        for each in rights:
+            assert all((each.name, each.needed_for, each.without, each.cure)), each.name
+            assert (each.prove is None) == bool(each.unproven), each.name
+            assert each.prove is None or each.after in steps, each.name
+        assert any(each.prove and each.access is Access.READ for each in rights) or (
+            all(each.prove for each in rights)
+        )
+
+    def test_a_healthy_account_has_every_right_and_trying_writes_nothing(
+        self, stand: Stand[Any]
+    ) -> None:
+        adapter = stand.made()
+        before, heard = kept_by(stand.emulator), stand.emulator.breach_count
+        told = try_rights(adapter, [rung.name for rung in adapter.rungs()])
+        assert kept_by(stand.emulator) == before
+        assert stand.emulator.breach_count == heard
+        assert [each.name for each in told] == [each.name for each in adapter.rights()]
+        assert [each.name for each in told if each.holding == Holding.MISSING] == []
+        assert any(each.holding == Holding.HAS for each in told)
 
     def test_a_wrong_secret_is_refused_with_advice(self, stand: Stand[Any]) -> None:
         theirs = [each.name for each in stand.adapter.fields if each.secret and not each.generated]

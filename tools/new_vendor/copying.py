@@ -133,7 +133,7 @@ def _with_lines(path: Path, lines: list[tuple[str, str]]) -> str:
 
 def _last_import(text: str) -> str:
     """Return the last whole import line; ruff puts what follows it into its order."""
-    return re.findall(r"^from plugin\.\S+ import \w+\n", text, re.MULTILINE)[-1]
+    return str(re.findall(r"^from plugin\.\S+ import \w+\n", text, re.MULTILINE)[-1])
 
 
 def _tidy(root: Path, files: list[Path]) -> None:

@@ -14,6 +14,7 @@ from plugin.blueprints.api.values import (
     Moment,
     Switch,
     Text,
+    ToldList,
     ToldSwitch,
     ToldText,
     ToldWords,
@@ -23,6 +24,7 @@ from plugin.blueprints.api.values import (
 )
 from plugin.blueprints.guard import allow, person, runtime
 from plugin.domain.errors import FormError, RuleError
+from plugin.domain.rights import Access, Holding, Mark, Recipe
 from plugin.services import connections, lists, trial_call
 from plugin.services.access import Role
 from plugin.services.connections import Outcome
@@ -57,6 +59,32 @@ class StepSchema(Answer):
     seen = fields.String()
     cause = fields.String()
     cure = fields.String()
+
+
+class RightSchema(Answer):
+    """One right that the remote's account needs; the cure is empty unless it is missing."""
+
+    name = fields.String()
+    access = one_of(Access)
+    needed_for = fields.String()
+    without = fields.String(metadata={"description": "What stops without it"})
+    holding = one_of(Holding)
+    seen = fields.String(metadata={"description": "What the self-test saw, or why it cannot tell"})
+    cure = fields.String()
+
+
+class GuideLineSchema(Answer):
+    """One step of the guide that makes the dedicated user, with its mark."""
+
+    text = fields.String()
+    recipe = one_of(Recipe)
+    mark = one_of(Mark)
+    reason = fields.String()
+
+
+def _guide(of: ConnectionLine | Connection) -> list[connections.GuideLine]:
+    kind = runtime().adapters.get(_row(of).kind)
+    return connections.guide_of(kind, _row(of)) if kind else []
 
 
 class ConnectionSchema(Answer):
@@ -100,7 +128,9 @@ class ConnectionLineSchema(ConnectionSchema):
 class ConnectionDetailSchema(ConnectionSchema):
     """A connection with its last check and what a deletion would take with it."""
 
-    check_result = fields.List(fields.Nested(StepSchema))
+    check_result = ToldList(lambda of: connections.steps_kept(_row(of)), fields.Nested(StepSchema))
+    rights = ToldList(lambda of: connections.rights_kept(_row(of)), fields.Nested(RightSchema))
+    guide = ToldList(_guide, fields.Nested(GuideLineSchema))
     goes_with = ToldWords(
         lambda of: connections.what_goes_with(_row(of)),
         keys=fields.String(),
@@ -115,6 +145,7 @@ class CheckSchema(Answer):
     state = one_of(ConnectionState)
     problem = fields.String()
     steps = fields.List(fields.Nested(StepSchema))
+    rights = fields.List(fields.Nested(RightSchema))
 
 
 class TestCallSchema(Answer):
@@ -235,10 +266,15 @@ class ConnectionCheck(MethodView):
     @allow(Role.TECHNICIAN)
     @door.answers(CheckSchema)
     def post(self, number: int) -> dict[str, object]:
-        """Make the smallest real calls in order and tell how each ended."""
+        """Make the smallest real calls in order, test each right, and tell how each ended."""
         connection = known(connections.get, number)
         steps = connections.check(runtime(), connection)
-        return {"state": connection.state, "problem": connection.problem, "steps": steps}
+        return {
+            "state": connection.state,
+            "problem": connection.problem,
+            "steps": steps,
+            "rights": connections.rights_kept(connection),
+        }
 
 
 @door.route(f"/{ID}/test-call")

@@ -100,6 +100,16 @@ class ToldSwitch(_FromRow, fields.Boolean):  # type: ignore[misc]
     """A true or false that is worked out from the row."""
 
 
+class ToldList(_FromRow, fields.List[Any]):  # type: ignore[misc]
+    """A list that is worked out from the row."""
+
+    def __init__(
+        self, tell: Callable[[Any], object], of: fields.Field[Any], **options: Any
+    ) -> None:
+        """Tell a list whose elements are ``of`` one kind."""
+        super().__init__(tell, cls_or_instance=of, **options)
+
+
 class ToldWords(_FromRow, fields.Dict):  # type: ignore[misc]
     """Texts by name that are worked out from the row."""
 

@@ -1,7 +1,8 @@
 """Adding and editing a connection: the form drawn from its adapter, checked before it is saved."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import abort, flash, request
 
@@ -24,6 +25,7 @@ from plugin.services.connections import CheckStep, Outcome
 from plugin.store.integrations import Connection, Side
 
 blueprint = new_blueprint("connecting", __name__)
+Looked = TypeVar("Looked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,12 @@ def new(kind: str) -> Answer:
 def add(kind: str) -> Answer:
     """Check what was typed in, then save it."""
     sent, faults = _read(_adapter(kind))
+    if not faults and sent.only_check:
+        return _only_checked(sent)
     steps: list[CheckStep] = []
     if not faults:
         steps, faults = _try(sent)
-    if faults or sent.only_check or _stopped(steps, sent):
+    if faults or _stopped(steps, sent):
         return _again(sent, faults, steps)
     try:
         made = connections.create(
@@ -104,10 +108,12 @@ def save(connection_id: int) -> Answer:
     """Check the changed values, then save them."""
     row = one(Connection, connection_id)
     sent, faults = _read(_adapter(row.kind), row)
+    if not faults and sent.only_check:
+        return _only_checked(sent)
     steps: list[CheckStep] = []
     if not faults:
         steps, faults = _try(sent)
-    if faults or sent.only_check or _stopped(steps, sent):
+    if faults or _stopped(steps, sent):
         return _again(sent, faults, steps)
     try:
         row = one(Connection, connection_id)
@@ -141,22 +147,36 @@ def _sent(adapter: type[Adapter], given: dict[str, Any], saved: Connection | Non
     )
 
 
+def _with_typed(sent: Sent, look: Callable[..., Looked]) -> Looked:
+    return look(
+        runtime(),
+        sent.adapter.kind,
+        sent.name,
+        sent.values,
+        saved=sent.saved,
+        allow_private=sent.allow_private,
+    )
+
+
+def _only_checked(sent: Sent) -> Answer:
+    """Climb the ladder, test the rights and mark the guide with what was typed in."""
+    try:
+        steps, tried = _with_typed(sent, connections.trial)
+    except RuleError as error:
+        return _again(sent, faults_in(error), [])
+    except EdgeError as error:
+        return _again(sent, {}, [CheckStep("Address", Outcome.FAILED, error.message)])
+    return _again(sent, {}, steps, tried)
+
+
 def _try(sent: Sent) -> tuple[list[CheckStep], Faults]:
     """Climb the ladder with what was typed in; the faults of its fields come first."""
     try:
-        steps = connections.rehearse(
-            runtime(),
-            sent.adapter.kind,
-            sent.name,
-            sent.values,
-            saved=sent.saved,
-            allow_private=sent.allow_private,
-        )
+        return _with_typed(sent, connections.rehearse), {}
     except RuleError as error:
         return [], faults_in(error)
     except EdgeError as error:
         return [CheckStep("Address", Outcome.FAILED, error.message)], {}
-    return steps, {}
 
 
 def _stopped(steps: list[CheckStep], sent: Sent) -> bool:
@@ -170,18 +190,28 @@ def _keeps_old(steps: list[CheckStep], sent: Sent) -> bool:
     return saved is not None and connections.keeps_old(runtime(), saved, sent.values, steps)
 
 
-def _again(sent: Sent, faults: Faults, steps: list[CheckStep]) -> Answer:
+def _again(
+    sent: Sent, faults: Faults, steps: list[CheckStep], tried: Connection | None = None
+) -> Answer:
     if sent.only_check and is_htmx():
         return fragment(
-            "connections/_tried.html", steps=steps, errors=faults, labels=labels_of(sent.adapter)
+            "connections/_tried.html",
+            steps=steps,
+            errors=faults,
+            labels=labels_of(sent.adapter),
+            rights=connections.rights_kept(tried) if tried else [],
+            guide=connections.guide_of(sent.adapter, tried) if tried else [],
         )
-    page = _form(sent, faults, steps)
+    page = _form(sent, faults, steps, tried)
     failed = bool(faults) or any(each.outcome is Outcome.FAILED for each in steps)
     return (page, 422) if failed else page
 
 
-def _form(sent: Sent, faults: Faults, steps: list[CheckStep]) -> str:
+def _form(
+    sent: Sent, faults: Faults, steps: list[CheckStep], tried: Connection | None = None
+) -> str:
     adapter, saved = sent.adapter, sent.saved
+    shown = tried or (saved if saved and saved.checked_at else None)
     secrets = [field.name for field in adapter.fields if field.secret]
     drawn = widgets(adapter, sent.values, faults, saved=secrets if saved else ())
     return show(
@@ -197,6 +227,8 @@ def _form(sent: Sent, faults: Faults, steps: list[CheckStep]) -> str:
         labels=labels_of(adapter),
         steps=steps,
         keeps_old=_keeps_old(steps, sent),
+        rights=connections.rights_kept(tried) if tried else [],
+        guide=connections.guide_of(adapter, shown) if shown else [],
         environment=runtime().environment().value.value if adapter.environments else "",
     )
 

@@ -55,6 +55,9 @@ def connection(connection_id: int) -> Answer:
         connection=row,
         adapter=adapter,
         settings=_settings(row, adapter),
+        steps=connections.steps_kept(row),
+        rights=connections.rights_kept(row),
+        guide=connections.guide_of(adapter, row) if adapter else [],
         webhook_url=connections.webhook_url(runtime(), row),
         runs=lists.runs_of(row.id),
         integrations=[
@@ -105,7 +108,10 @@ def check(connection_id: int) -> Answer:
     """Run the connection check now."""
     steps = connections.check(runtime(), one(Connection, connection_id))
     failed = next((each for each in steps if each.outcome is connections.Outcome.FAILED), None)
-    if failed is None:
+    missing = connections.missing_rights(one(Connection, connection_id))
+    if failed is None and missing:
+        flash(f"The check went through; {words.count(len(missing), 'right')} missing.", "warning")
+    elif failed is None:
         flash("The connection check went through.", "ok")
     else:
         flash(

@@ -76,6 +76,18 @@ OUTCOME: Mapping[str, State] = {
     "warning": ("Look at this", "warning"),
     "failed": ("Failed", "failed"),
 }
+HOLDING: Mapping[str, State] = {
+    "has": ("Has it", "ok"),
+    "missing": ("Missing", "failed"),
+    "untold": ("Cannot be told", "warning"),
+}
+ACCESS: Mapping[str, str] = {"read": "to read", "write": "to write"}
+MARK: Mapping[str, State] = {
+    "done": ("Done", "ok"),
+    "not_done": ("Not done", "failed"),
+    "untold": ("Cannot be checked", "warning"),
+    "unneeded": ("Not needed", "off"),
+}
 MAPPING: Mapping[str, State] = {
     "mapped": ("Mapped", "ok"),
     "unmapped": ("Not mapped", "warning"),

@@ -25,6 +25,7 @@ from plugin.domain.model import (
     Group,
     HostEvent,
 )
+from plugin.domain.rights import Right
 from plugin.edge.link import Link
 from plugin.hosts.connectwise_automate.api import Api
 from plugin.hosts.connectwise_automate.bridges import Roles, member_ids
@@ -32,6 +33,7 @@ from plugin.hosts.connectwise_automate.check import advice_for, rungs_of
 from plugin.hosts.connectwise_automate.extra_fields import read_fields, write_field
 from plugin.hosts.connectwise_automate.fields import FIELDS, GUIDE, problems
 from plugin.hosts.connectwise_automate.menus import MenuPages
+from plugin.hosts.connectwise_automate.rights import rights
 from plugin.hosts.connectwise_automate.webhooks import ScriptWebhooks
 from plugin.hosts.connectwise_automate.wire import (
     AlertWire,
@@ -84,6 +86,10 @@ class ConnectWiseAutomate(
     def advice(self, rung: str, error: EdgeError) -> Advice | None:
         """Return why a step failed and what to do about it."""
         return advice_for(rung, error)
+
+    def rights(self) -> tuple[Right, ...]:
+        """Return the rights that its user needs."""
+        return tuple(rights(self._api))
 
     # -- clients and computers ---------------------------------------------------------------
 

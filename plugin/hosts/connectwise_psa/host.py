@@ -5,12 +5,14 @@ from collections.abc import Iterator, Mapping
 from plugin.domain.contracts import Advice, Field, FieldKind, Host, Rung, Words
 from plugin.domain.errors import EdgeError, RuleError
 from plugin.domain.model import Company
+from plugin.domain.rights import Right
 from plugin.hosts.connectwise_psa.billing import Billing
 from plugin.hosts.connectwise_psa.callbacks import Callbacks
 from plugin.hosts.connectwise_psa.check import Check, advice
 from plugin.hosts.connectwise_psa.configurations import Configurations
 from plugin.hosts.connectwise_psa.members import Members
 from plugin.hosts.connectwise_psa.pages import Pages
+from plugin.hosts.connectwise_psa.rights import rights
 from plugin.hosts.connectwise_psa.site import read_site
 from plugin.hosts.connectwise_psa.tickets import Tickets
 from plugin.hosts.connectwise_psa.wire import CompanyWire
@@ -77,6 +79,10 @@ class ConnectWisePsa(Tickets, Billing, Callbacks, Configurations, Pages, Members
     def advice(self, rung: str, error: EdgeError) -> Advice | None:
         """Return cause and cure of a failed step."""
         return advice(rung, error)
+
+    def rights(self) -> tuple[Right, ...]:
+        """Return the rights that its user needs."""
+        return tuple(rights(self._api))
 
     def companies(self) -> Iterator[Company]:
         """Yield every company, deleted and inactive ones too, each once."""

@@ -28,7 +28,7 @@ TOLERABLE = timedelta(minutes=1)
 LACKING = "rights"
 
 ACCOUNTS = "accounts: get, update"
-_SEARCHES: Mapping[str, tuple[str, type[ListWire], Criterion]] = {
+SEARCHES: Mapping[str, tuple[str, type[ListWire], Criterion]] = {
     ACCOUNTS: ("api/accounts/search", AccountsWire, ("AccountNumber", "GreaterThan", "0")),
     "service orders: get, create, update": (
         "api/serviceorders/search",
@@ -100,7 +100,7 @@ class Check:
 
     def _rights(self) -> str:
         """Try each right the guide names by one small reading, and tell them all."""
-        may = {name: self._may(lambda each=name: self._seek(each)) for name in _SEARCHES}  # type: ignore[misc]
+        may = {name: self._may(lambda each=name: self._seek(each)) for name in SEARCHES}  # type: ignore[misc]
         may[_TABLES] = self._may(self._statuses)
         account = self._seek(ACCOUNTS) if may[ACCOUNTS] else None
         for name, path in _OF_ACCOUNT.items() if account else ():
@@ -117,7 +117,7 @@ class Check:
         return text + more
 
     def _seek(self, name: str) -> dict[str, Any] | None:
-        path, shape, criterion = _SEARCHES[name]
+        path, shape, criterion = SEARCHES[name]
         return self._api.first(path, shape, [criterion])
 
     def _may(self, call: Callable[[], object]) -> bool:

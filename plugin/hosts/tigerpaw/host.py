@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping
 from plugin.domain.contracts import Advice, Host, Rung, Words
 from plugin.domain.errors import EdgeError, RuleError
 from plugin.domain.model import Company
+from plugin.domain.rights import Right
 from plugin.hosts.tigerpaw.billing import Billing
 from plugin.hosts.tigerpaw.check import Check, advice_for
 from plugin.hosts.tigerpaw.externals import ExternalIds
 from plugin.hosts.tigerpaw.fields import FIELDS, GUIDE, problems, words_of
+from plugin.hosts.tigerpaw.rights import rights
 from plugin.hosts.tigerpaw.tickets import Tickets
 from plugin.hosts.tigerpaw.wire import AccountsWire
 
@@ -45,6 +47,10 @@ class Tigerpaw(Tickets, Billing, ExternalIds, Host):
     def advice(self, rung: str, error: EdgeError) -> Advice | None:
         """Return cause and cure of a failed step."""
         return advice_for(rung, error)
+
+    def rights(self) -> tuple[Right, ...]:
+        """Return the rights that its user needs."""
+        return tuple(rights(self._api))
 
     def companies(self) -> Iterator[Company]:
         """Yield every account, inactive ones too, each once."""

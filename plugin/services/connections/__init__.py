@@ -19,6 +19,7 @@ from plugin.services.connections.checking import (
     climb,
     explained,
     rehearse,
+    trial,
     work_check,
 )
 from plugin.services.connections.deletion import (
@@ -35,6 +36,15 @@ from plugin.services.connections.export import export
 from plugin.services.connections.forms import HIDDEN
 from plugin.services.connections.removal import work_removal
 from plugin.services.connections.replacing import demand_working, keeps_old
+from plugin.services.connections.rights import (
+    GuideLine,
+    RightTold,
+    guide_of,
+    missing_rights,
+    rights_kept,
+    steps_kept,
+    try_rights,
+)
 from plugin.services.connections.saving import create, edit, get, living
 
 __all__ = [
@@ -44,8 +54,10 @@ __all__ = [
     "HIDDEN",
     "REMOVE",
     "CheckStep",
+    "GuideLine",
     "Outcome",
     "Registered",
+    "RightTold",
     "advice_for",
     "ask_for_check",
     "check",
@@ -60,12 +72,18 @@ __all__ = [
     "former_name",
     "get",
     "get_deleted",
+    "guide_of",
     "keep_callbacks",
     "keeps_old",
     "living",
+    "missing_rights",
     "registered",
     "rehearse",
     "removed_at",
+    "rights_kept",
+    "steps_kept",
+    "trial",
+    "try_rights",
     "undo",
     "webhook_url",
     "what_goes_with",

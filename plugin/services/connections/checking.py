@@ -12,6 +12,7 @@ from plugin.domain.contracts import WARNING, Adapter, Advice
 from plugin.domain.errors import EdgeError, MissingError, RefusedError, TransientError
 from plugin.runtime import Runtime
 from plugin.services.connections.forms import free_name, sorted_out
+from plugin.services.connections.rights import RightTold, try_rights
 from plugin.store.base import db, writing
 from plugin.store.integrations import Connection, ConnectionState
 from plugin.store.queue import Claim, enqueue, wake_parked
@@ -66,6 +67,36 @@ def rehearse(
 
     With a ``saved`` connection its untouched secrets stand in, and nothing of it is changed.
     """
+    return climb(
+        runtime, *_unsaved(runtime, kind, name, values, saved, allow_private=allow_private)
+    )
+
+
+def trial(
+    runtime: Runtime,
+    kind: str,
+    name: str,
+    values: Mapping[str, str],
+    *,
+    saved: Connection | None = None,
+    allow_private: bool = False,
+) -> tuple[list[CheckStep], Connection]:
+    """Do as :func:`rehearse`, and test the rights; the unsaved connection keeps what was found."""
+    tried, settings = _unsaved(runtime, kind, name, values, saved, allow_private=allow_private)
+    steps, tried.check_result = _looked_at(runtime.make(tried, settings))
+    return steps, tried
+
+
+def _unsaved(
+    runtime: Runtime,
+    kind: str,
+    name: str,
+    values: Mapping[str, str],
+    saved: Connection | None,
+    *,
+    allow_private: bool,
+) -> tuple[Connection, dict[str, str]]:
+    """Return a connection that is not saved, with all its settings."""
     old = runtime.opened(saved) if saved is not None else {}
     shown, hidden = sorted_out(runtime.adapter_class(kind), name, values, old)
     free_name(name, saved.id if saved is not None else None)
@@ -78,16 +109,15 @@ def rehearse(
         settings=shown,
     )
     db.session.rollback()
-    return climb(runtime, tried, shown | hidden)
+    return tried, shown | hidden
 
 
 def check(runtime: Runtime, connection: Connection) -> list[CheckStep]:
-    """Climb the ladder of a saved connection and remember the outcome on it."""
+    """Climb the ladder of a saved connection, test the rights, and remember both on it."""
     settings = runtime.opened(connection)
     db.session.commit()
-    steps = climb(runtime, connection, settings)
+    steps, told = _looked_at(runtime.make(connection, settings))
     failed = next((each for each in steps if each.outcome is Outcome.FAILED), None)
-    told = [{key: str(value) for key, value in asdict(each).items()} for each in steps]
     with writing() as session:
         now = runtime.now()
         _note(session, connection, checked_at=now, check_result=told)
@@ -102,6 +132,17 @@ def check(runtime: Runtime, connection: Connection) -> list[CheckStep]:
     for lane in lanes:
         runtime.wake(lane)
     return steps
+
+
+def _looked_at(adapter: Adapter) -> tuple[list[CheckStep], list[dict[str, str]]]:
+    """Climb the ladder, then test the rights; return the steps, and all that is to be kept."""
+    steps = _climbed(adapter)
+    passed = [each.name for each in steps if each.outcome is not Outcome.FAILED]
+    return steps, [*map(_kept, steps), *map(_kept, try_rights(adapter, passed))]
+
+
+def _kept(each: CheckStep | RightTold) -> dict[str, str]:
+    return {key: str(value) for key, value in asdict(each).items()}
 
 
 def _note(session: Session, connection: Connection, **values: object) -> None:
@@ -133,7 +174,10 @@ def work_check(runtime: Runtime, claim: Claim) -> datetime | None:
 
 def climb(runtime: Runtime, connection: Connection, settings: Mapping[str, str]) -> list[CheckStep]:
     """Make the smallest real calls in order and stop at the first that fails."""
-    adapter = runtime.make(connection, settings)
+    return _climbed(runtime.make(connection, settings))
+
+
+def _climbed(adapter: Adapter) -> list[CheckStep]:
     steps: list[CheckStep] = []
     for rung in adapter.rungs():
         try:

@@ -8,6 +8,7 @@ from plugin.edge.wire import Wire
 from plugin.vendors.eset.connect import Connect
 from plugin.vendors.eset.msp import Msp
 from plugin.vendors.eset.refusals import CORE, NOTHING_VISIBLE
+from plugin.vendors.eset.rights import SIGN_IN
 from plugin.vendors.eset.stream import SERVICE
 from plugin.vendors.eset.wire import (
     DetectionPageWire,
@@ -34,7 +35,7 @@ class Check:
         return tuple(Rung(name, self._guarded(run)) for name, run in self._steps())
 
     def _steps(self) -> Iterator[tuple[str, Run]]:
-        yield "Sign in to ESET PROTECT", self._sign_in
+        yield SIGN_IN, self._sign_in
         yield "Read groups", self._groups
         yield "Read devices", self._devices
         if not self._connect.on_premises:

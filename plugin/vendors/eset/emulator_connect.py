@@ -84,8 +84,8 @@ class EsetConnectEmulator(FindingRoutes, TaskRoutes):
 
     def connection_settings(self) -> dict[str, str]:
         """Return what an administrator types in to connect."""
-        region = self.switch("region")
-        return {"type": "cloud", "region": region, "email": EMAIL, "password": PASSWORD}
+        account = {"email": EMAIL, "password": PASSWORD, "recipe": "with_actions"}
+        return {"type": "cloud", "region": self.switch("region"), **account}
 
     # -- what happens ------------------------------------------------------------------------
 

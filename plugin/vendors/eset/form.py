@@ -1,4 +1,4 @@
-"""What an administrator types in to connect ESET PROTECT, and the steps that make the API user."""
+"""What an administrator types in to connect ESET PROTECT."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from plugin.domain.contracts import Field, FieldKind
 from plugin.domain.errors import RuleError
 from plugin.domain.model import Choice
+from plugin.domain.rights import Recipe
 from plugin.vendors.eset.connect import REGIONS
 from plugin.vendors.eset.pairs import read_pairs
 
@@ -48,6 +49,18 @@ FIELDS = (
     Field("email", "Email", help="Of the dedicated API user; On-Prem: the user name."),
     Field("password", "Password", FieldKind.SECRET),
     Field(
+        "recipe",
+        "This user is made to",
+        FieldKind.CHOICE,
+        required=False,
+        choices=(
+            Choice(Recipe.READ_ONLY, "Read only (recommended)", default=True),
+            Choice(Recipe.WITH_ACTIONS, "Read, and start actions"),
+        ),
+        default=Recipe.READ_ONLY,
+        help="Read only: the check is green and actions are hidden.",
+    ),
+    Field(
         "domain_user",
         "On-Prem: this is a domain user",
         FieldKind.SWITCH,
@@ -77,25 +90,6 @@ FIELDS = (
 NOTICE = (
     "Use a dedicated, read-only API user with Integrations switched on; ESET advises against the "
     "accounts of people. After connecting, groups take several minutes to appear."
-)
-
-GUIDE = (
-    "Sign in as Root or Superuser: only these can make a user with access to the interface, and "
-    "not for themselves. The PROTECT console itself cannot make one.",
-    "ESET MSP Administrator or Business Account: User management > New user, with an email "
-    "address that can receive the invitation. PROTECT Hub: Users > permissions.",
-    "Switch Integrations on (under Access Rights).",
-    "Read-only (recommended): My Company: Read; PROTECT & Inspect: Read. The check is green and "
-    "actions are hidden.",
-    "With actions: My Company: Write; ESET PROTECT: Custom. In the PROTECT console make a "
-    "permission set with static groups All and full functionality and assign it to this user: "
-    "Custom without a permission set gives no rights at all.",
-    "Open the invitation, set a password, and sign in at the portal once. Leave two-step sign-in "
-    "off for this user.",
-    "Choose the region of the PROTECT console here, enter email and password, Continue.",
-    "Optional, for billing: enter an ESET MSP Administrator user that may read the customers.",
-    "On-Prem: switch the REST API on in the server's settings, make a user other than the "
-    "built-in Administrator (which may not use it), and load the server's certificate here.",
 )
 
 

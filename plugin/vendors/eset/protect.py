@@ -38,6 +38,7 @@ from plugin.domain.model import (
     UsageLine,
     Workspace,
 )
+from plugin.domain.rights import Recipe, Right
 from plugin.edge.http import Answer
 from plugin.edge.link import Link
 from plugin.vendors.eset import findings, form, installers
@@ -46,10 +47,12 @@ from plugin.vendors.eset.check import Check
 from plugin.vendors.eset.connect import Connect, part
 from plugin.vendors.eset.devices import Book
 from plugin.vendors.eset.fleet import Fleet
+from plugin.vendors.eset.guide import STEPS
 from plugin.vendors.eset.licensing import CUSTOMER, Licensing
 from plugin.vendors.eset.msp import Msp
 from plugin.vendors.eset.pairs import Named, propose_pairs, read_pairs
 from plugin.vendors.eset.refusals import ADVICE, CORE, judge_connect
+from plugin.vendors.eset.rights import Rights
 from plugin.vendors.eset.values import device_from
 from plugin.vendors.eset.wire import RunPageWire, TaskMadeWire, TaskPageWire
 
@@ -78,7 +81,8 @@ class EsetProtect(
     notice = form.NOTICE
     name_label = "ESET PROTECT Connection Name"
     menu_path = ("Connection Settings", "ESET PROTECT Connections")
-    guide = form.GUIDE
+    guide = tuple(step.text for step in STEPS)
+    recipes = STEPS
     scope = Scope.CONNECTION
     actions = ACTIONS
     pairs_field: ClassVar[str] = "customer_pairs"
@@ -104,6 +108,22 @@ class EsetProtect(
     def advice(self, rung: str, error: EdgeError) -> Advice | None:
         """Return cause and cure of a refusal, or None for the default."""
         return ADVICE.get(error.code)
+
+    def rights(self) -> tuple[Right, ...]:
+        """Return the rights that both users need, those of actions where these are meant."""
+        acts = self.recipe(self._link.settings) is Recipe.WITH_ACTIONS
+        return tuple(Rights(self._connect, self._msp, acts=acts).all())
+
+    @classmethod
+    def recipe(cls, settings: Mapping[str, str]) -> Recipe:
+        """Return the chosen recipe; one connected before there was a choice goes on acting."""
+        chosen = settings.get("recipe")
+        return Recipe.READ_ONLY if chosen == Recipe.READ_ONLY else Recipe.WITH_ACTIONS
+
+    @classmethod
+    def permitted(cls, settings: Mapping[str, str]) -> frozenset[ActionKind]:
+        """Return no action for a user that is made to read only."""
+        return cls.actions if cls.recipe(settings) is Recipe.WITH_ACTIONS else frozenset()
 
     @staticmethod
     def classify(answer: Answer) -> EdgeError | None:

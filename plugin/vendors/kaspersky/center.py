@@ -35,6 +35,7 @@ from plugin.domain.model import (
     UsageLine,
     Workspace,
 )
+from plugin.domain.rights import Right
 from plugin.edge.link import Link
 from plugin.vendors.kaspersky import center_licences
 from plugin.vendors.kaspersky import center_searches as searches
@@ -44,6 +45,7 @@ from plugin.vendors.kaspersky.center_check import Check, advice
 from plugin.vendors.kaspersky.center_events import EventWalk, Place
 from plugin.vendors.kaspersky.center_form import FIELDS, GUIDE, validate
 from plugin.vendors.kaspersky.center_found import ACCESSOR, Found, Search, restarted
+from plugin.vendors.kaspersky.center_rights import Rights
 from plugin.vendors.kaspersky.center_servers import VirtualServers
 from plugin.vendors.kaspersky.center_session import Sessions
 from plugin.vendors.kaspersky.center_tasks import GroupTasks, Run
@@ -89,6 +91,10 @@ class SecurityCenter(
     def advice(self, rung: str, error: EdgeError) -> Advice | None:
         """Return cause and cure of a failed step."""
         return advice(rung, error)
+
+    def rights(self) -> tuple[Right, ...]:
+        """Return the rights that its user needs."""
+        return tuple(Rights(self._sessions, self._servers, self._link.now).all())
 
     # -- what is there -------------------------------------------------------------------------
 

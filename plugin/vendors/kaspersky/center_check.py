@@ -133,12 +133,12 @@ class Check:
 def advice(rung: str, error: EdgeError) -> Advice | None:
     """Return cause and cure of a failed step by the error's own word, or None for the default."""
     if error.code == "access_denied":
-        cause, cure = _RIGHTS.get(rung, _RIGHTS[SERVERS])
+        cause, cure = RIGHTS.get(rung, RIGHTS[SERVERS])
         return Advice(cause, cure)
     return _ADVICE.get(error.code)
 
 
-_RIGHTS: Mapping[str, tuple[str, str]] = {
+RIGHTS: Mapping[str, tuple[str, str]] = {
     SERVERS: (
         "This user may not list the virtual servers.",
         "Give it the right to read on the main server, or name its own virtual server here.",

@@ -35,11 +35,13 @@ from plugin.domain.model import (
     UsageLine,
     Workspace,
 )
+from plugin.domain.rights import Right
 from plugin.edge.link import Link
 from plugin.vendors.kaspersky import cloud_values as values
 from plugin.vendors.kaspersky import cloud_wire as wire
 from plugin.vendors.kaspersky.cloud_check import Check, advice
 from plugin.vendors.kaspersky.cloud_integrations import CloudIntegrations
+from plugin.vendors.kaspersky.cloud_rights import rights
 from plugin.vendors.kaspersky.cloud_session import CloudSession
 from plugin.vendors.kaspersky.cloud_words import CLOUD_TITLE, HUB_TITLE, TASKS
 
@@ -93,6 +95,10 @@ class _Cloud(
     def advice(self, rung: str, error: EdgeError) -> Advice | None:
         """Return cause and cure of a failed step."""
         return advice(error, self._link.environment, self.kind)
+
+    def rights(self) -> tuple[Right, ...]:
+        """Return the rights that its user needs."""
+        return tuple(rights(self, self._session))
 
     # -- what is there -------------------------------------------------------------------------
 

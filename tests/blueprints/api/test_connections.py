@@ -111,6 +111,7 @@ def test_the_check_climbs_the_ladder_and_names_cause_and_cure(rooms: Rooms) -> N
         "steps": [
             {"name": "Sign in", "outcome": "ok", "seen": "signed in", "cause": "", "cure": ""}
         ],
+        "rights": [],
     }
     Shield.trouble.append(RefusedError("Shield", "wrong password"))
     bad = rooms.ask("POST", "connections/2/check", Role.TECHNICIAN).json

@@ -77,6 +77,8 @@ def make(wanted: dict[str, Any]) -> Server:
 
 def main() -> None:
     """Read what to serve from the only argument (JSON) and serve it until a signal comes."""
+    if hasattr(signal, "SIGUSR1"):  # a process that is still starting must not die of it
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     make(json.loads(sys.argv[1])).serve()
 
 

@@ -47,6 +47,7 @@ def look(runtime: Runtime) -> None:
     works = {_key(each): _well(each) for each in known if each.state == ConnectionState.WORKING}
     # One that was edited is neither broken nor well until it has been tried.
     unsure |= {_key(each) for each in known if each.state == ConnectionState.NEW}
+    unsure |= alerts.unsure(runtime, known)
     kinds = (CONNECTION, LETTERS, DISK, QUEUE, *alerts.KINDS)
     well = works | alerts.recovered(runtime)
     notices.settle(runtime, seen, unsure=unsure, recovered=well, kinds=kinds)

@@ -34,11 +34,12 @@ def told() -> list[tuple[str, str, bool]]:
 
 
 def lose(yard: Yard, *living: Hand) -> None:
-    """Let every bridge but ``living`` miss its deadline."""
-    yard.house.clock.forward(46)
-    for hand in living:
-        hand.beat()
-    yard.keep()
+    """Let every bridge but ``living`` miss its deadline, and a beat go by after that."""
+    for seconds in (46, 16):
+        yard.house.clock.forward(seconds)
+        for hand in living:
+            hand.beat()
+        yard.keep()
 
 
 def set_quiet(yard: Yard, *, urgent: bool) -> None:
@@ -96,6 +97,21 @@ def test_quiet_hours_hold_the_e_mail_back_and_what_is_over_is_never_sent(
     states = list(db.session.scalars(select(Mail.state).order_by(Mail.id)))
     # Only who heard of the loss hears of the return.
     assert states == ["skipped"]
+
+
+def test_after_an_outage_of_the_server_a_bridge_has_one_beat_to_be_heard(yard: Yard) -> None:
+    yard.reach("bridge")
+    late, gone = yard.enrol("pc1"), yard.enrol("pc2")
+    yard.house.clock.forward(600)
+    look(yard)
+    yard.keep()
+    look(yard)
+    late.beat()
+    yard.house.clock.forward(16)
+    yard.keep()
+    late.beat()
+    look(yard)
+    assert told() == [("The bridge pc2 is offline", f"/bridges/{gone.number}", False)]
 
 
 def test_a_bridge_that_was_turned_out_is_over_but_not_back(yard: Yard) -> None:

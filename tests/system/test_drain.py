@@ -25,7 +25,7 @@ GRACE = 2.0
 class Web:
     """A migrated installation and its web process alone, as a service manager starts it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, command: str = "web") -> None:
         self.port = free_ports(1)
         plain = {key: value for key, value in os.environ.items() if "BRIDGEHEAD_" not in key}
         self.environment = plain | {
@@ -34,8 +34,9 @@ class Web:
             "BRIDGEHEAD_DRAIN": str(GRACE),
         }
         self.run("db", "upgrade")
-        command = [sys.executable, "-m", "plugin.cli", "web"]
-        self.process = subprocess.Popen(command, env=self.environment)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "plugin.cli", command], env=self.environment
+        )
         self.wait_for(lambda: self.ready()[0] == 200)
 
     def run(self, *words: str) -> None:
@@ -106,4 +107,19 @@ def test_ctrl_c_and_a_second_signal_skip_the_grace(web: Web, signals: list[int])
         time.sleep(0.2)
     web.process.wait(10)
     assert time.monotonic() - began < GRACE
+    assert psutil.wait_procs(family, timeout=5)[1] == []
+
+
+@pytest.mark.parametrize(("number", "drains"), [(signal.SIGTERM, True), (signal.SIGINT, False)])
+def test_a_whole_installation_drains_at_a_term_signal_and_not_at_ctrl_c(
+    tmp_path: Path, number: int, drains: bool
+) -> None:
+    run = Web(tmp_path, "run")
+    family = run.family()
+    began = time.monotonic()
+    run.process.send_signal(number)
+    if drains:
+        run.wait_for(lambda: run.ready()[0] == 503, 1.5)
+    assert run.process.wait(15) == 0
+    assert (time.monotonic() - began >= GRACE) is drains
     assert psutil.wait_procs(family, timeout=5)[1] == []

@@ -1,6 +1,7 @@
 """What a person should hear of bridges: one that is lost, one that is lent, work that waits."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
@@ -11,7 +12,7 @@ from plugin.services.bridges import leases
 from plugin.services.bridges.history import BRIDGE_ONLY, is_alive, living
 from plugin.services.bridges.leases import Ground, place_of
 from plugin.store.base import db
-from plugin.store.bridges import Bridge, BridgeLoan
+from plugin.store.bridges import Bridge, BridgeEvent, BridgeLoan
 from plugin.store.integrations import Connection, Integration
 
 OFFLINE, LENT, AWAITED = "bridge", "lent", "awaited"
@@ -24,6 +25,26 @@ def conditions(runtime: Runtime, known: Sequence[Connection]) -> Iterator[Condit
     yield from (_offline(each) for each in living() if _is_lost(runtime, each))
     yield from _lent()
     yield from _awaited(runtime, known)
+
+
+def unsure(runtime: Runtime, known: Sequence[Connection]) -> set[str]:
+    """Return the keys of what has held for less than one beat, which may mean nothing.
+
+    After an outage of this server every bridge looks lost until its next beat.
+    """
+    since = runtime.now() - timedelta(seconds=runtime.settings.bridge_beat)
+    fresh = [each for each in living() if _is_lost(runtime, each) and _lost_lately(each, since)]
+    loans = db.session.scalars(select(BridgeLoan).where(BridgeLoan.since > since))
+    found = {_key(each) for each in fresh}
+    found |= {f"{LENT}:{each.integration_id}:{each.bridge_id}" for each in loans}
+    return found | ({f"{AWAITED}:{each.id}" for each in known} if fresh else set())
+
+
+def _lost_lately(bridge: Bridge, since: datetime) -> bool:
+    """Tell whether the loss was noted after ``since``, or was not noted yet."""
+    noted = BridgeEvent.bridge_id == bridge.id, BridgeEvent.kind == "offline"
+    query = select(BridgeEvent.id).where(*noted, BridgeEvent.at > since).limit(1)
+    return bridge.online or db.session.scalar(query) is not None
 
 
 def recovered(runtime: Runtime) -> dict[str, Told]:

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 
 from plugin.services import access, administrators, connections, integrations
 from plugin.services.access import Role
+from plugin.services.bridges import leases, registry
 from plugin.services.lists import scope_of
 from plugin.store.base import db, writing
 from plugin.store.integrations import Integration, WorkspaceLink
@@ -152,6 +153,21 @@ def test_the_other_integration_is_seen_as_before(ground: Ground) -> None:
     assert told[0]["devices"] == mine < told[1]["devices"]
     assert told[0]["tickets_open"] < told[1]["tickets_open"]
     assert "Second" in ground.ben.read("/integrations")
+
+
+def test_a_plan_and_a_bridge_name_its_workspaces_to_others_alone(ground: Ground) -> None:
+    runtime = ground.office.house.runtime
+    first = int(ground.numbers["integration_id"])
+    bridge = registry.name(runtime, "tester", "pc1")
+    _, secret = registry.enrol(runtime, registry.new_token(runtime, "tester", bridge), "1")
+    registry.place(runtime, "tester", bridge, first)
+    registry.beat(runtime, registry.known(secret), "1")
+    plan = "/bridges/plan"
+    assert SECRET in ground.anna.read(plan)
+    assert SECRET not in ground.ben.read(plan)
+    leases.keep(runtime)
+    assert SECRET in ground.anna.read(f"/bridges/{bridge.id}")
+    assert SECRET not in ground.ben.read(f"/bridges/{bridge.id}")
 
 
 def test_actions_on_its_devices_are_refused(ground: Ground) -> None:

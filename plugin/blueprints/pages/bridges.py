@@ -122,7 +122,7 @@ def reach(connection_id: int) -> Answer:
 @allow(Role.VIEWER)
 def plan() -> Answer:
     """Show what a plan would change; nothing is written."""
-    return show("bridges/plan.html", plan=planning.propose(runtime()))
+    return show("bridges/plan.html", plan=planning.propose(runtime(), scope().is_open))
 
 
 @blueprint.post("/bridges/plan/apply")

@@ -66,17 +66,19 @@ def run(sandbox: bool) -> None:
     with inside(settings) as (app, runtime):
         database.upgrade(app)
         greeting = _greet(runtime, sandbox=sandbox)
-    children = []
+    children: list[dict[str, object]] = []
     if sandbox:
         children.append({"name": "sandbox", "command": _self("sandbox")})
         children.append({"name": "worker", "command": _self("worker", "--connect-sandbox")})
     else:
         children.append({"name": "worker", "command": _self("worker")})
-    children.append({"name": "web", "command": _web_command(settings, workers=1)})
+    web_command = _web_command(settings, workers=1)
+    children.append({"name": "web", "command": web_command, "drains": True})
     wanted = {
         "children": children,
         "ready_url": f"{_own_address(settings)}/readyz",
         "greeting": greeting,
+        "grace": settings.drain,
     }
     sys.stdout.flush()
     # The image is replaced, so that watching the others costs next to no memory.
@@ -127,15 +129,15 @@ def _greet(runtime: Runtime, *, sandbox: bool) -> str:
 
 
 def _web_command(settings: Settings, workers: int) -> list[str]:
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory"]
-    command += ["--host", settings.bind_host, "--port", str(settings.bind_port)]
-    command += ["--workers", str(workers), "--blocking-threads", "16", "--backlog", "2048"]
-    command += ["--http", "1", "--no-ws", "--respawn-failed-workers", "--log-level", "error"]
-    command += ["--workers-kill-timeout", "8"]
-    if settings.tls_cert and settings.tls_key:
-        command += ["--ssl-certificate", str(settings.tls_cert), "--ssl-keyfile"]
-        command += [str(settings.tls_key)]
-    return [*command, "plugin.app:web"]
+    wanted = {
+        "host": settings.bind_host,
+        "port": settings.bind_port,
+        "workers": workers,
+        "grace": settings.drain,
+        "cert": str(settings.tls_cert or ""),
+        "key": str(settings.tls_key or ""),
+    }
+    return [sys.executable, "-m", "plugin.serving", json.dumps(wanted)]
 
 
 @program.command()

@@ -57,6 +57,8 @@ class Runtime:
     now: Callable[[], datetime] = utc_now
     waker: list[Callable[[str], None]] = field(default_factory=list)
     transports: Mapping[str, Any] = field(default_factory=dict)
+    draining: threading.Event = field(default_factory=threading.Event, repr=False)
+    """Set while this process ends: it still answers, but should be asked no more."""
     _made: threading.local = field(default_factory=threading.local, repr=False)
     _shared: dict[int, _Shared] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -144,6 +146,11 @@ class Runtime:
         """Return how every breaker of this process stands, by connection number."""
         with self._lock:
             return {number: shared.circuit.state for number, shared in self._shared.items()}
+
+    def budgets(self) -> dict[int, int]:
+        """Return the calls that this process may make at once, by connection number."""
+        with self._lock:
+            return {number: shared.pace.left() for number, shared in self._shared.items()}
 
     def _shared_by(self, connection: Connection) -> _Shared:
         if not inspect(connection).has_identity:

@@ -1,8 +1,9 @@
 """Keeps the processes of ``bridgehead run`` alive on one machine, and ends them together.
 
 It imports next to nothing, so that watching costs no memory. A child that dies is started again
-after a short, growing pause; Ctrl-C or a TERM signal ends all of them, the last started first. When
-it is killed itself, the children end too, so that a new start finds its ports free.
+after a short, growing pause; Ctrl-C ends all of them at once, the last started first, and a TERM
+signal lets the web process tell its proxy first. When it is killed itself, the children end too, so
+that a new start finds its ports free.
 """
 
 import ctypes
@@ -25,10 +26,14 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass
 class Child:
-    """One process: how it is started, and how often it died lately."""
+    """One process: how it is started, and how often it died lately.
+
+    One that ``drains`` takes its time at a TERM signal and ends at once at Ctrl-C's.
+    """
 
     name: str
     command: list[str]
+    drains: bool = False
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     deaths: int = 0
@@ -39,7 +44,7 @@ class Child:
         self.process = subprocess.Popen(  # noqa: S603
             self.command,
             start_new_session=True,
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            preexec_fn=self._end_with_parent if sys.platform == "linux" else None,
         )
         self.started = time.monotonic()
 
@@ -60,9 +65,18 @@ class Child:
         _say(f"{self.name} ended (status {status}); it is started again in {pause:.1f} s")
         self.process, self.again_at = None, now + pause
 
-    def ask_to_end(self) -> None:
-        """Send the process's whole group a TERM signal."""
-        self._signal(signal.SIGTERM)
+    def ask_to_end(self, *, at_once: bool) -> None:
+        """Ask the process to end, and with it those it started itself."""
+        if self.process is not None:
+            self.process.send_signal(self._quick if at_once else signal.SIGTERM)
+
+    @property
+    def _quick(self) -> signal.Signals:
+        return signal.SIGINT if self.drains else signal.SIGTERM
+
+    def _end_with_parent(self) -> None:
+        """Have the process told to end when the one that started it is gone, even by a kill."""
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, self._quick)
 
     def end(self, until: float) -> None:
         """Wait for the end until the moment ``until``, then force it."""
@@ -84,18 +98,18 @@ class Child:
             return
 
 
-def _end_with_parent() -> None:
-    """Have this process told to end when the one that started it is gone, even by ``kill -9``."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
 class Supervisor:
     """Starts the children in order, watches them, and ends them in the opposite order."""
 
-    def __init__(self, children: list[Child], ready_url: str, greeting: str) -> None:
-        """Watch ``children``; print ``greeting`` when ``ready_url`` answers."""
+    def __init__(
+        self, children: list[Child], ready_url: str, greeting: str, grace: float = 0.0
+    ) -> None:
+        """Watch ``children``; print ``greeting`` when ``ready_url`` answers.
+
+        A TERM signal is given ``grace`` seconds more than Ctrl-C.
+        """
         self._children, self._ready_url, self._greeting = children, ready_url, greeting
-        self._stopping = False
+        self._grace, self._told = grace, 0
 
     def run(self) -> int:
         """Work until a signal comes; returns the exit status."""
@@ -105,7 +119,7 @@ class Supervisor:
             child.start()
         deadline = time.monotonic() + READY_SECONDS
         greeted = False
-        while not self._stopping:
+        while not self._told:
             for child in self._children:
                 child.look()
             if not greeted and self._is_ready():
@@ -118,13 +132,14 @@ class Supervisor:
         return self._end()
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        self._stopping = True
+        self._told = number
 
     def _end(self) -> int:
         _say("ending …")
-        until = time.monotonic() + GRACE_SECONDS
+        drains = self._told == signal.SIGTERM
+        until = time.monotonic() + GRACE_SECONDS + (self._grace if drains else 0.0)
         for child in reversed(self._children):
-            child.ask_to_end()
+            child.ask_to_end(at_once=not drains)
         for child in reversed(self._children):
             child.end(until)
         return 0
@@ -144,8 +159,11 @@ def _say(text: str) -> None:
 def main() -> int:
     """Read what to start from the standard input (JSON) and keep it running."""
     wanted = json.loads(sys.argv[1])
-    children = [Child(each["name"], each["command"]) for each in wanted["children"]]
-    return Supervisor(children, wanted["ready_url"], wanted["greeting"]).run()
+    children = [
+        Child(each["name"], each["command"], each.get("drains", False))
+        for each in wanted["children"]
+    ]
+    return Supervisor(children, wanted["ready_url"], wanted["greeting"], wanted["grace"]).run()
 
 
 if __name__ == "__main__":

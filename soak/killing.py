@@ -16,7 +16,7 @@ KILLS = 20
 DETECTIONS_BETWEEN = 3
 NAMES = {
     "plugin.supervisor": "supervisor",
-    "granian": "web",
+    "plugin.serving": "web",
     "plugin.cli worker": "worker",
     "plugin.cli sandbox": "sandbox",
 }

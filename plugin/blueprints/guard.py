@@ -105,7 +105,9 @@ def scope() -> Scope:
     found: Scope | None = g.get("scope")
     if found is None:
         who = current_person()
-        found = g.scope = scope_of(runtime(), who.companies if who else None)
+        # An API token is nobody's own: what was withdrawn from a person is not withdrawn from it.
+        email = who.name if who and who.user_id is not None else ""
+        found = g.scope = scope_of(runtime(), who.companies if who else None, email=email)
     return found
 
 

@@ -17,6 +17,7 @@ from plugin.store.base import db
 
 blueprint = new_blueprint("health", __name__)
 
+ENDING = "this process is ending; what it began is finished, send new requests to another"
 WHY = "monitoring asks without an account, and the answers hold no client's data"
 _seconds = Histogram(
     "bridgehead_http_seconds",
@@ -55,7 +56,9 @@ def alive() -> Response:
 @blueprint.get("/readyz")
 @anyone(why=WHY)
 def ready() -> tuple[Response, int]:
-    """Say whether requests can be served: the database is there and its tables are ours."""
+    """Say whether to send requests here: not ending, the database there, its tables ours."""
+    if runtime().draining.is_set():
+        return jsonify(ready=False, problems=[ENDING]), 503
     try:
         schema = database.check()
     except SQLAlchemyError as error:
@@ -114,6 +117,11 @@ class _Installation:
             "A remote's breaker: 0 closed, 0.5 half open, 1 open",
             labels=["connection"],
         )
+        budget = GaugeMetricFamily(
+            "bridgehead_budget_left",
+            "Calls that may go to a remote at once, of the worker that has the fewest left",
+            labels=["connection"],
+        )
         lag = GaugeMetricFamily(
             "bridgehead_sync_lag_seconds",
             "Since the last good run, of the scope that is furthest behind",
@@ -122,6 +130,7 @@ class _Installation:
         now = runtime().now()
         try:
             workers, circuits, lags = reports.workers(now), reports.circuits(now), reports.lags(now)
+            budgets = reports.budgets(now)
         except SQLAlchemyError:
             current_app.logger.warning("metrics: the database did not answer")
             return
@@ -129,6 +138,8 @@ class _Installation:
             seen.add_metric([name], max((now - at).total_seconds(), 0.0))
         for number, state in sorted(circuits.items()):
             circuit.add_metric([str(number)], {"closed": 0.0, "half_open": 0.5}.get(state, 1.0))
+        for number, left in sorted(budgets.items()):
+            budget.add_metric([str(number)], left)
         for (number, what), seconds in sorted(lags.items()):
             lag.add_metric([str(number), what], max(seconds, 0.0))
-        yield from (seen, circuit, lag)
+        yield from (seen, circuit, budget, lag)

@@ -69,6 +69,25 @@ _WORDS: Mapping[NoticeKind, _Words] = MappingProxyType(
             "It is kept as dead letters and is not tried again by itself.",
             "Read the reason under Received calls and Sync runs, mend it, and replay.",
         ),
+        NoticeKind.BRIDGE_OFFLINE: _Words(
+            "The bridge {subject} is offline",
+            "{count} bridges are offline",
+            "Other bridges take its work over; where there are none, the server does the work, or"
+            " it waits.",
+            "See that its computer is on and its bridge program runs and reaches this server.",
+        ),
+        NoticeKind.BRIDGE_LENT: _Words(
+            "{subject} is served by a lent bridge",
+            "{count} integrations are served by lent bridges",
+            "Its work goes on at another's expense: the helper now carries both.",
+            "Bring a bridge of the integration back, or map another one onto it.",
+        ),
+        NoticeKind.BRIDGE_AWAITED: _Words(
+            "Work for {subject} waits for a bridge",
+            "Work for {count} connections waits for a bridge",
+            "It is reached by bridge only: nothing is fetched until a bridge is online.",
+            "Start a bridge for its integration, or let the server reach it directly.",
+        ),
         NoticeKind.DISK_LOW: _Words(
             "The disk under {subject} is nearly full",
             "{count} disks are nearly full",
@@ -115,6 +134,16 @@ def works_again(subject: str, path: str) -> Told:
         "The remote lets us in.", "What had to wait is being done now.", "Nothing; it is over."
     )
     return Told(NoticeKind.CONNECTION_WORKING, f"{subject} works again", text, path)
+
+
+def is_back(bridge: str, path: str) -> Told:
+    """Return the notification that a bridge, told to be offline, is online."""
+    text = _text(
+        "Its beats arrive again.",
+        "It takes work again as the plan gives it some.",
+        "Nothing; it is over.",
+    )
+    return Told(NoticeKind.BRIDGE_BACK, f"The bridge {bridge} is back", text, path)
 
 
 def integration_was_deleted(name: str, actor: str, workspaces: int) -> Told:

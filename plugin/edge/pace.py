@@ -17,6 +17,7 @@ class Pace:
     ) -> None:
         """Start with ``burst`` permits in hand."""
         rate = Rate(1, max(1, round(1000 / per_second)), burst)
+        self._burst = burst
         self._bucket = bucket or StateBucket([rate], TokenBucket())
 
     def take(self) -> float:
@@ -24,3 +25,8 @@ class Pace:
         bucket: Any = self._bucket  # typed for buckets that answer later, too; ours never do
         item = RateItem("call", bucket.now())
         return 0.0 if bucket.put(item) else max(1, bucket.waiting(item)) / 1000
+
+    def left(self) -> int:
+        """Return how many permits are in hand now."""
+        bucket: Any = self._bucket
+        return max(0, self._burst - int(bucket.count()))

@@ -3,6 +3,7 @@
 from plugin.domain.model import EventKind, HostEvent
 from plugin.runtime import Runtime
 from plugin.services import sync, tickets
+from plugin.services.bridges import roles
 from plugin.store.integrations import Connection
 
 
@@ -13,4 +14,7 @@ def refresh(runtime: Runtime, connection: Connection, event: HostEvent) -> str:
     if event.kind is EventKind.COMPANY:
         sync.ask(runtime, connection, sync.COMPANIES)
         return "the list of companies is fetched again"
+    if event.kind is EventKind.COMPUTER and roles.is_known(connection, event.entity_id):
+        roles.ask(runtime, connection)
+        return "the bridge computers are fetched again"
     return f"nothing here follows a change of a {event.kind.value}"

@@ -36,6 +36,10 @@ ROLES: Mapping[NoticeKind, Role] = MappingProxyType(
         NoticeKind.DEAD_LETTERS: Role.TECHNICIAN,
         NoticeKind.CALLBACKS_OFF: Role.TECHNICIAN,
         NoticeKind.SECRET_EXPIRING: Role.ADMINISTRATOR,
+        NoticeKind.BRIDGE_OFFLINE: Role.TECHNICIAN,
+        NoticeKind.BRIDGE_BACK: Role.TECHNICIAN,
+        NoticeKind.BRIDGE_LENT: Role.TECHNICIAN,
+        NoticeKind.BRIDGE_AWAITED: Role.TECHNICIAN,
         NoticeKind.DISK_LOW: Role.ADMINISTRATOR,
         NoticeKind.QUEUE_GROWING: Role.ADMINISTRATOR,
     }
@@ -43,9 +47,11 @@ ROLES: Mapping[NoticeKind, Role] = MappingProxyType(
 """The least role that sees a kind of notification."""
 
 ROUTED: tuple[NoticeKind, ...] = tuple(
-    kind for kind in NoticeKind if kind is not NoticeKind.CONNECTION_WORKING
+    kind
+    for kind in NoticeKind
+    if kind not in {NoticeKind.CONNECTION_WORKING, NoticeKind.BRIDGE_BACK}
 )
-"""Kinds with a route of their own; "working again" goes to those who heard of the break."""
+"""Kinds with a route of their own; that it is over goes to those who heard that it began."""
 
 _FIRST: Mapping[NoticeKind, Route] = MappingProxyType(
     {

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 
 from plugin.domain.contracts import FieldKind
+from plugin.domain.notice_texts import Told, works_again
 from plugin.domain.notices import (
     REMEMBERED,
     WARNED_BEFORE,
@@ -18,6 +19,7 @@ from plugin.domain.notices import (
 from plugin.edge.certificates import ends_at
 from plugin.runtime import Runtime
 from plugin.services import connections, mail, notices
+from plugin.services.bridges import alerts
 from plugin.store.backlog import lag
 from plugin.store.base import db
 from plugin.store.integrations import Connection, ConnectionState
@@ -40,12 +42,15 @@ def look(runtime: Runtime) -> None:
         *_dead_letters(known),
         *_disk(runtime),
         *_queue(runtime),
+        *alerts.conditions(runtime, known),
     ]
-    works = {_key(each): each for each in known if each.state == ConnectionState.WORKING}
+    works = {_key(each): _well(each) for each in known if each.state == ConnectionState.WORKING}
     # One that was edited is neither broken nor well until it has been tried.
     unsure |= {_key(each) for each in known if each.state == ConnectionState.NEW}
-    kinds = (CONNECTION, LETTERS, DISK, QUEUE)
-    notices.settle(runtime, seen, unsure=unsure, recovered=works, kinds=kinds)
+    unsure |= alerts.unsure(runtime, known)
+    kinds = (CONNECTION, LETTERS, DISK, QUEUE, *alerts.KINDS)
+    well = works | alerts.recovered(runtime)
+    notices.settle(runtime, seen, unsure=unsure, recovered=well, kinds=kinds)
 
 
 def look_at_dates(runtime: Runtime) -> None:
@@ -65,6 +70,10 @@ def look_at_dates(runtime: Runtime) -> None:
 
 def _key(connection: Connection) -> str:
     return f"{CONNECTION}:{connection.id}"
+
+
+def _well(connection: Connection) -> Told:
+    return works_again(connection.name, f"/connections/{connection.id}")
 
 
 def _broken(connection: Connection) -> Condition:

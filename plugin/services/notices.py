@@ -17,7 +17,6 @@ from plugin.domain.notice_texts import (
     integration_was_deleted,
     one_line,
     told_of,
-    works_again,
 )
 from plugin.domain.notices import Changes, Condition, NoticeKind, compare, each_once
 from plugin.runtime import Runtime
@@ -89,13 +88,13 @@ def settle(
     seen: Iterable[Condition],
     *,
     unsure: Collection[str] = (),
-    recovered: Mapping[str, Connection],
+    recovered: Mapping[str, Told],
     kinds: Collection[str],
 ) -> None:
     """Tell what changed among the standing conditions whose keys begin with one of ``kinds``.
 
-    Keys that are ``unsure`` stay as they are; a condition among ``recovered`` ended well, which is
-    told to those who heard of it.
+    Keys that are ``unsure`` stay as they are; ``recovered`` holds what is said when a condition
+    has ended well, to those who heard of it.
     """
     seen = tuple(seen)
     if compare(seen, _standing(db.session(), kinds), unsure) == Changes((), ()):
@@ -130,7 +129,7 @@ def _begin(runtime: Runtime, session: Session, group: Sequence[Condition]) -> No
             _close(runtime, session, earlier)
 
 
-def _end(runtime: Runtime, session: Session, key: str, works: Connection | None) -> None:
+def _end(runtime: Runtime, session: Session, key: str, well: Told | None) -> None:
     row = session.get(StandingCondition, key)
     if row is None:
         return
@@ -138,14 +137,10 @@ def _end(runtime: Runtime, session: Session, key: str, works: Connection | None)
     session.delete(row)
     session.flush()
     _close(runtime, session, number)
-    if works is not None:
-        told = works_again(works.name, f"/connections/{works.id}")
-        reached = mail.reached(session, number)
-        _add(runtime, session, told, reached, urgent=_is_urgent(NoticeKind.CONNECTION_BROKEN))
-
-
-def _is_urgent(kind: NoticeKind) -> bool:
-    return notice_policy.current().routes[kind].urgent
+    if well is not None:
+        began = NoticeKind(session.get_one(Notice, number).kind)
+        urgent = notice_policy.current().routes[began].urgent
+        _add(runtime, session, well, mail.reached(session, number), urgent=urgent)
 
 
 def _close(runtime: Runtime, session: Session, notice_id: int) -> None:

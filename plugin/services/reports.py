@@ -4,8 +4,9 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask import Flask
 from sqlalchemy import delete, func, select
@@ -43,9 +44,12 @@ def keep_reporting(app: Flask, runtime: Runtime, stopping: threading.Event) -> t
 
 
 def report(runtime: Runtime, name: str) -> None:
-    """Leave word that the process ``name`` lives and how its breakers stand."""
-    now = runtime.now()
-    remotes = {str(number): state for number, state in runtime.circuits().items()}
+    """Leave word that the process ``name`` lives, how its breakers stand and what it may call."""
+    now, left = runtime.now(), runtime.budgets()
+    remotes = {
+        str(number): {"circuit": state, "left": left.get(number, 0)}
+        for number, state in runtime.circuits().items()
+    }
     values = {"name": name, "seen_at": now, "remotes": remotes}
     with writing(timeout=_WAIT_SECONDS) as session:
         statement = insert_into(session, ProcessReport).values(**values)
@@ -64,15 +68,27 @@ def workers(now: datetime) -> Mapping[str, datetime]:
 
 def circuits(now: datetime) -> dict[int, str]:
     """Return the worst state of each connection's breaker over all living workers."""
-    rows = db.session.scalars(
-        select(ProcessReport.remotes).where(ProcessReport.seen_at > now - FRESH)
-    )
     worst: dict[int, str] = {}
-    for remotes in rows:
-        for number, state in remotes.items():
-            known = worst.get(int(number), "closed")
-            worst[int(number)] = max(known, state, key=_SHUT.index)
+    for number, told in _told(now):
+        worst[number] = max(worst.get(number, "closed"), told["circuit"], key=_SHUT.index)
     return worst
+
+
+def budgets(now: datetime) -> dict[int, int]:
+    """Return the calls that each connection may make at once, the least of all living workers."""
+    least: dict[int, int] = {}
+    for number, told in _told(now):
+        least[number] = min(least.get(number, told["left"]), told["left"])
+    return least
+
+
+def _told(now: datetime) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield what each living worker told of each connection."""
+    query = select(ProcessReport.remotes).where(ProcessReport.seen_at > now - FRESH)
+    for remotes in db.session.scalars(query):
+        for number, told in remotes.items():
+            if isinstance(told, dict):  # an older program tells a word
+                yield int(number), told
 
 
 def circuit_of(runtime: Runtime, connection: Connection) -> str:

@@ -157,6 +157,7 @@ def _services(reader: _Reader, public_url: str) -> dict[str, Any]:
         "oidc_issuer": reader.read("OIDC_ISSUER", texts.web_address, ""),
         "oidc_client_id": reader.read("OIDC_CLIENT_ID", str, ""),
         "oidc_client_secret": reader.read("OIDC_CLIENT_SECRET", str, ""),
+        "drain": reader.read("DRAIN", texts.pause, 5.0),
         "bridge_beat": reader.read("BRIDGE_BEAT", texts.seconds, 15.0),
         "bridge_deadline": reader.read("BRIDGE_DEADLINE", texts.seconds, 45.0),
         "delivery_days": reader.read("DELIVERY_DAYS", texts.whole(1, 3_650), 30),

@@ -49,6 +49,17 @@ def seconds(text: str) -> float:
     return value
 
 
+def pause(text: str) -> float:
+    """Read a time in seconds that may be none, at most five minutes."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 300:
+        raise ValueError("must be a number of seconds from 0 to 300")
+    return value
+
+
 port = whole(1, LAST_PORT)
 
 

@@ -36,6 +36,7 @@ class Settings:
     oidc_issuer: str
     oidc_client_id: str
     oidc_client_secret: str = field(repr=False)
+    drain: float
     bridge_beat: float
     bridge_deadline: float
     delivery_days: int

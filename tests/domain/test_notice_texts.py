@@ -8,6 +8,7 @@ from plugin.domain.notice_texts import (
     body_of,
     callbacks_were_off,
     integration_was_deleted,
+    is_back,
     one_line,
     subject_of,
     told_of,
@@ -20,6 +21,9 @@ TELLING = [
     (NoticeKind.SECRET_EXPIRING, "PSA expires within 7 days"),
     (NoticeKind.LICENCE_EXPIRING, "PSA expires within 7 days"),
     (NoticeKind.DEAD_LETTERS, "Work for PSA was given up"),
+    (NoticeKind.BRIDGE_OFFLINE, "The bridge PSA is offline"),
+    (NoticeKind.BRIDGE_LENT, "PSA is served by a lent bridge"),
+    (NoticeKind.BRIDGE_AWAITED, "Work for PSA waits for a bridge"),
     (NoticeKind.DISK_LOW, "The disk under PSA is nearly full"),
     (NoticeKind.QUEUE_GROWING, "Background work falls behind"),
 ]
@@ -58,6 +62,7 @@ def test_many_conditions_are_counted_and_listed_up_to_twenty() -> None:
 
 def test_events_are_told_too() -> None:
     assert works_again("PSA", "/x").title == "PSA works again"
+    assert is_back("PC 1", "/x").title == "The bridge PC 1 is back"
     deleted = integration_was_deleted("North", "anna", 1)
     assert deleted.title == "Integration North was deleted"
     assert "anna deleted it; 1 workspace was taken out" in deleted.text

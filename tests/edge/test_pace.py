@@ -19,6 +19,16 @@ def test_a_permit_is_there_after_the_time_that_was_named() -> None:
     assert pace.take() == 0.0
 
 
+def test_what_is_left_falls_with_each_permit_and_grows_again() -> None:
+    pace = Pace(per_second=20, burst=3)
+    assert pace.left() == 3
+    for _ in range(5):
+        pace.take()
+    assert pace.left() == 0
+    time.sleep(0.06)
+    assert pace.left() == 1
+
+
 def test_two_paces_on_one_bucket_share_the_count() -> None:
     bucket = InMemoryBucket([Rate(1, 60_000)])
     first, second = Pace(1, bucket=bucket), Pace(1, bucket=bucket)

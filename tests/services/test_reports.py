@@ -10,6 +10,7 @@ import pytest
 
 from plugin.runtime import Runtime
 from plugin.services import reports
+from plugin.settings import Pace
 from plugin.store.integrations import Connection
 from tests.house import HOST, House, open_house
 
@@ -51,6 +52,22 @@ def test_a_worker_that_is_gone_has_no_word_and_is_forgotten(house: House) -> Non
     house.clock.forward(3600)
     reports.report(house.runtime, "two:2")
     assert set(reports.workers(house.clock())) == {"two:2"}
+
+
+def test_the_budget_is_that_of_the_worker_with_the_fewest_calls_left(house: House) -> None:
+    connection = house.connect(HOST)
+    limits = replace(house.runtime.settings.limits, pace={"default": Pace(0.01, 100)})
+    settings = replace(house.runtime.settings, limits=limits)
+    busy, idle = (replace(another_process(house), settings=settings) for _ in range(2))
+    for worker in (busy, idle):
+        worker.circuit(connection)
+    for _ in range(3):
+        busy._shared[connection.id].pace.take()
+    reports.report(idle, "one:1")
+    reports.report(busy, "two:2")
+    assert reports.budgets(house.clock()) == {connection.id: 97}
+    house.clock.forward(90)
+    assert reports.budgets(house.clock()) == {}
 
 
 def test_the_lag_counts_from_the_last_good_run(house: House) -> None:

@@ -29,6 +29,8 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("SMTP_URL", "smtp://u:p%40@mail.example.com:587", "smtp_url", ...),
     ("SMTP_URL", "smtp+plain://relay.lan", "smtp_url", ...),
     ("MAIL_FROM", "Bridgehead <b@example.com>", "mail_from", ...),
+    ("DRAIN", "0", "drain", 0.0),
+    ("DRAIN", "2.5", "drain", 2.5),
     ("BRIDGE_BEAT", "2.5", "bridge_beat", 2.5),
     ("BRIDGE_DEADLINE", "90", "bridge_deadline", 90.0),
     ("DELIVERY_DAYS", "7", "delivery_days", 7),
@@ -62,6 +64,7 @@ BAD: list[tuple[str, str]] = [
     *[("SMTP_URL", text) for text in ("smtp+plain://u:p@relay.lan", "smtps://u@mail.example.com")],
     *[("MAIL_FROM", text) for text in ("nobody", "@", "a@", "a@b\nBcc: c@d")],
     *[("OIDC_ISSUER", text) for text in ("http://id.example.com", "id")],
+    *[("DRAIN", text) for text in ("-1", "301", "nan", "x")],
     *[("BRIDGE_BEAT", text) for text in ("0", "-5", "nan", "inf", "x", "90000")],
     *[("DELIVERY_DAYS", text) for text in ("0", "1.5", "x", "99999")],
     *[("DATABASE_URL", text) for text in ("mysql://u:p@x", "sqlite://", "sqlite:///:memory:", "x")],
@@ -79,6 +82,7 @@ def test_without_any_source_the_documented_defaults_hold(tmp_path: Path) -> None
     assert (settings.bind_host, settings.bind_port) == ("127.0.0.1", 8480)
     assert settings.public_url == "http://127.0.0.1:8480"
     assert (settings.sandbox_port, settings.delivery_days) == (8490, 30)
+    assert settings.drain == 5
     assert (settings.bridge_beat, settings.bridge_deadline) == (15, 45)
     assert settings.fast_inbox is False
     assert settings.trusted_proxies == ()

@@ -4,6 +4,7 @@ import base64
 import re
 from typing import Any
 
+from flask import abort
 from flask.views import MethodView
 from marshmallow import fields
 
@@ -18,7 +19,7 @@ from plugin.blueprints.api.values import (
     Wish,
     one_of,
 )
-from plugin.blueprints.guard import allow, person, runtime
+from plugin.blueprints.guard import allow, person, runtime, scope
 from plugin.domain.model import EventKind
 from plugin.services import groups, inbox, lists, sync
 from plugin.services.access import Role
@@ -177,8 +178,7 @@ class DeliveriesReplay(MethodView):
     @deliveries.answers(ReplayedSchema, 202)
     def post(self, given: dict[str, Any]) -> dict[str, object]:
         """Have all calls since a moment handled once more, oldest first, up to 10,000 at a time."""
-        scope = lists.scope_of(runtime())
-        chosen = lists.calls_since(scope, given["since"], dead=given["dead_only"])
+        chosen = lists.calls_since(scope(), given["since"], dead=given["dead_only"])
         count = inbox.replay(runtime(), person().name, chosen)
         return {"replayed": count, "more": len(chosen) >= lists.MOST_REPLAYED}
 
@@ -210,7 +210,7 @@ class OneRun(MethodView):
     @runs.answers(RunSchema)
     def get(self, number: int) -> SyncRun:
         """Tell one run."""
-        return row_of(SyncRun, number)
+        return _run(number)
 
 
 @runs.route(f"/{ID}/cancel")
@@ -221,6 +221,11 @@ class RunCancel(MethodView):
     @runs.answers(RunSchema, 202)
     def post(self, number: int) -> SyncRun:
         """Ask a living run to end at its next page; harmless when it has ended."""
-        run = row_of(SyncRun, number)
+        run = _run(number)
         sync.cancel(runtime(), person().name, run)
         return run
+
+
+def _run(number: int) -> SyncRun:
+    row = row_of(SyncRun, number)
+    return row if scope().is_open(row.connection_id, row.scope) else abort(404)

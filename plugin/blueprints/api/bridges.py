@@ -7,7 +7,7 @@ from marshmallow import fields
 
 from plugin.blueprints.api.doors import ID, Door, Short, known, row_of
 from plugin.blueprints.api.values import Answer, Moment, Switch, Text, Whole, Wish, one_of
-from plugin.blueprints.guard import allow, person, runtime
+from plugin.blueprints.guard import allow, person, runtime, scope
 from plugin.services.access import Role
 from plugin.services.bridges import history, leases, planning, registry, roles
 from plugin.services.bridges.planning import DIRECT, Line, Proposals
@@ -258,7 +258,7 @@ class BridgePlan(MethodView):
     @door.answers(BridgePlanSchema)
     def get(self) -> Proposals:
         """Tell what a plan would change; nothing is written."""
-        return planning.propose(runtime())
+        return planning.propose(runtime(), scope().is_open)
 
 
 @door.route("/apply")

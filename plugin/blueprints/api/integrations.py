@@ -18,7 +18,7 @@ from plugin.blueprints.api.values import (
     Wish,
     one_of,
 )
-from plugin.blueprints.guard import allow, person, runtime
+from plugin.blueprints.guard import allow, person, runtime, scope
 from plugin.services import connections, integration_changes, integrations, lists, registration
 from plugin.services.access import Role
 from plugin.services.lists import Ask, IntegrationLine, Listing, WorkspaceChoice
@@ -142,7 +142,7 @@ class Integrations(MethodView):
     def get(self, ask: Ask) -> Listing[IntegrationLine]:
         """List the integrations."""
         return Short(
-            lists.integrations(runtime(), q=ask.q),
+            lists.integrations(runtime(), q=ask.q, scope=scope()),
             name=lambda line: line.row.name.casefold(),
             state=lambda line: line.row.state,
         ).page(ask)

@@ -20,7 +20,7 @@ from plugin.blueprints.api.values import (
     one_of,
     texts,
 )
-from plugin.blueprints.guard import allow, person, runtime
+from plugin.blueprints.guard import allow, person, runtime, scope
 from plugin.domain.model import Severity
 from plugin.domain.tickets import Trigger
 from plugin.services import integrations, lists
@@ -167,7 +167,7 @@ class Rules(MethodView):
         number, trigger, wanted = ask.number("integration"), ask.text("trigger"), ask.q.casefold()
         found = [
             rule
-            for line in lists.integrations(runtime())
+            for line in lists.integrations(runtime(), scope=scope())
             for rule in line.row.rules
             if number in {None, rule.integration_id}
             and trigger in {"", rule.trigger}

@@ -60,7 +60,7 @@ def table() -> Answer:
 
 
 def _cells(asked: Ask) -> Iterator[tuple[object, ...]]:
-    for row in lists.runs.walk(runtime(), asked):
+    for row in lists.runs.walk(runtime(), asked, scope()):
         yield (
             row.asked_at,
             row.connection.name,
@@ -83,6 +83,8 @@ def _cells(asked: Ask) -> Iterator[tuple[object, ...]]:
 def _run(run_id: int) -> SyncRun:
     row = one(SyncRun, run_id)
     if row.connection_id not in scope().hosts | scope().vendors:
+        abort(404)
+    if not scope().is_open(row.connection_id, row.scope):
         abort(404)
     return row
 

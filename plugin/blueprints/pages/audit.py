@@ -90,7 +90,7 @@ def _changes(name: str, before: object, after: object) -> Iterator[tuple[str, st
 
 
 def _entries(asked: Ask) -> Iterator[dict[str, object]]:
-    for row in lists.audit.walk(runtime(), asked):
+    for row in lists.audit.walk(runtime(), asked, scope()):
         yield {
             "id": row.id,
             "at": row.at.isoformat(),
@@ -104,6 +104,6 @@ def _entries(asked: Ask) -> Iterator[dict[str, object]]:
 
 
 def _cells(asked: Ask) -> Iterator[tuple[object, ...]]:
-    for row in lists.audit.walk(runtime(), asked):
+    for row in lists.audit.walk(runtime(), asked, scope()):
         before, after = told(row.before), told(row.after)
         yield (row.id, row.at, row.actor, row.action, row.subject, before, after)

@@ -14,7 +14,7 @@ from plugin.domain.errors import RuleError
 from plugin.services import connections, lists
 from plugin.services.access import Role
 from plugin.services.bridges import history, leases, planning, registry, roles
-from plugin.services.bridges.planning import Line
+from plugin.services.bridges.planning import Held, Line
 from plugin.services.lists import Ask
 from plugin.store.bridges import Bridge
 from plugin.store.integrations import Connection, Side
@@ -122,7 +122,7 @@ def reach(connection_id: int) -> Answer:
 @allow(Role.VIEWER)
 def plan() -> Answer:
     """Show what a plan would change; nothing is written."""
-    return show("bridges/plan.html", plan=planning.propose(runtime()))
+    return show("bridges/plan.html", plan=planning.propose(runtime(), scope().is_open))
 
 
 @blueprint.post("/bridges/plan/apply")
@@ -153,7 +153,9 @@ def _page(row: Bridge, token: str = "") -> str:
         line=planning.lines(runtime(), [row])[0],
         bridge=row,
         host=host,
-        held=planning.held_by(row),
+        held=[
+            each for each in planning.held_by(row) if scope().is_open(each.vendor_id, each.scope)
+        ],
         events=history.of_bridge(row.id),
         integrations=lists.integrations(runtime(), scope=scope()),
         may_be=registry.may_be_bridge(row),
@@ -161,6 +163,11 @@ def _page(row: Bridge, token: str = "") -> str:
         token=token,
         server=runtime().settings.public_url,
     )
+
+
+def _open(held: list[Held]) -> list[Held]:
+    """Leave out the workspaces that the reader was kept out of."""
+    return [each for each in held if scope().is_open(each.vendor_id, each.scope)]
 
 
 @blueprint.post("/bridges/<int:bridge_id>/token")

@@ -53,7 +53,7 @@ def why(line: UncoveredLine) -> str:
 
 def _cells(asked: Ask) -> Iterator[tuple[object, ...]]:
     hosts = _hosts()
-    for line in lists.uncovered.walk(runtime(), asked):
+    for line in lists.uncovered.walk(runtime(), asked, scope()):
         row = line.row
         host = hosts.get(row.host_id, "")
         yield row.name, host, row.company_id, row.identifier, why(line)

@@ -53,7 +53,7 @@ def table() -> Answer:
 
 
 def _cells(asked: Ask) -> Iterator[tuple[object, ...]]:
-    for row in lists.deliveries.walk(runtime(), asked):
+    for row in lists.deliveries.walk(runtime(), asked, scope()):
         yield (
             row.received_at,
             row.connection.name,

@@ -45,7 +45,7 @@ def _kinds() -> list[tuple[str, str]]:
 
 
 def _cells(asked: Ask) -> Iterator[tuple[object, ...]]:
-    for line in lists.notices(person()).walk(runtime(), asked):
+    for line in lists.notices(person()).walk(runtime(), asked, scope()):
         row = line.row
         about = words.state(words.NOTICE, row.kind)[0]
         yield (row.at, about, row.title, row.text, row.ended_at, "yes" if line.read else "no")
@@ -89,7 +89,7 @@ def mails() -> Answer:
 
 
 def _mail_cells(asked: Ask) -> Iterator[tuple[object, ...]]:
-    for row in lists.mails.walk(runtime(), asked):
+    for row in lists.mails.walk(runtime(), asked, scope()):
         state = words.state(words.MAIL, row.state)[0]
         sent = row.sent_at
         yield (

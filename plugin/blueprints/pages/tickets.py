@@ -81,7 +81,7 @@ def _cells(asked: Ask) -> Iterator[tuple[object, ...]]:
 def ticket(entry_id: int) -> Answer:
     """Show one ticket with every decision about it."""
     row = one(TicketEntry, entry_id)
-    if not scope().shows_company(row.host_id, row.company_id):
+    if not scope().shows_ticket(row):
         abort(404)
     return show(
         "tickets/one.html",

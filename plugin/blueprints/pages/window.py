@@ -125,7 +125,7 @@ def events() -> Answer:
 
 
 def _event_cells(asked: Ask) -> Iterator[tuple[object, ...]]:
-    for line in lists.detections.walk(runtime(), asked):
+    for line in lists.detections.walk(runtime(), asked, scope()):
         row = line.row
         yield (
             row.occurred_at,
@@ -159,7 +159,7 @@ def licensing() -> Answer:
 
 
 def _licence_cells(asked: Ask) -> Iterator[tuple[object, ...]]:
-    for line in lists.licences.walk(runtime(), asked):
+    for line in lists.licences.walk(runtime(), asked, scope()):
         row = line.row
         yield (
             row.product,

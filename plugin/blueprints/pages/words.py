@@ -214,6 +214,10 @@ NOTICE: Mapping[str, State] = {
     "licence_expiring": ("Licence expires", "warning"),
     "dead_letters": ("Dead letters", "dead"),
     "callbacks_off": ("Callbacks switched off", "warning"),
+    "bridge_offline": ("Bridge offline", "critical"),
+    "bridge_back": ("Bridge is back", "ok"),
+    "bridge_lent": ("Bridge lent", "warning"),
+    "bridge_awaited": ("Waits for a bridge", "warning"),
     "integration_deleted": ("Integration deleted", "info"),
     "disk_low": ("Disk nearly full", "critical"),
     "queue_growing": ("Work falls behind", "warning"),
@@ -246,6 +250,18 @@ ROUTE: Mapping[str, tuple[str, str]] = {
     "callbacks_off": (
         "A host switched our callbacks off",
         "They are switched on again by themselves.",
+    ),
+    "bridge_offline": (
+        "A bridge is offline",
+        "When its beats stopped, and when it is back, to those who heard of it.",
+    ),
+    "bridge_lent": (
+        "A bridge is lent to an integration",
+        "When all bridges of an integration are lost and another's helps out.",
+    ),
+    "bridge_awaited": (
+        "Work waits for a bridge",
+        "When a connection is reached by bridge only and no bridge can do its work.",
     ),
     "integration_deleted": (
         "An integration was deleted",

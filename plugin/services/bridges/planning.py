@@ -1,6 +1,6 @@
 """Plans: what each bridge carries now and would carry, applied by a person or by themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
@@ -18,6 +18,8 @@ from plugin.store.integrations import Connection, Preference, Side
 from plugin.store.mirror import WorkspaceRow
 
 DIRECT = "direct"
+
+WITHHELD = "a workspace that is not shown to you"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,14 @@ class Proposals:
         return sum(len(each.moves) for each in self.integrations)
 
 
-def propose(runtime: Runtime) -> Proposals:
-    """Return what a plan would change now; nothing is written."""
+def propose(runtime: Runtime, is_open: Callable[[int, str], bool]) -> Proposals:
+    """Return what a plan would change now; nothing is written.
+
+    Workspaces that are not ``is_open`` to the reader, by connection and id, keep their names.
+    """
     ground = leases.survey(runtime)
     homes = _homes(ground)
-    names = _workspace_names()
+    names = _workspace_names(is_open)
     mappings = tuple(
         Onto(
             ground.bridges[each].id,
@@ -123,9 +128,12 @@ def _proposal(
     return Proposal(number, text, loads, moves)
 
 
-def _workspace_names() -> dict[str, str]:
+def _workspace_names(is_open: Callable[[int, str], bool]) -> dict[str, str]:
     query = select(WorkspaceRow.vendor_id, WorkspaceRow.workspace_id, WorkspaceRow.name)
-    return {name_of(vendor, scope): name for vendor, scope, name in db.session.execute(query)}
+    return {
+        name_of(vendor, scope): name if is_open(vendor, scope) else WITHHELD
+        for vendor, scope, name in db.session.execute(query)
+    }
 
 
 def apply(runtime: Runtime, actor: str) -> int:

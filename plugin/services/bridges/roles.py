@@ -66,6 +66,16 @@ def ask(runtime: Runtime, connection: Connection, *, by_person: bool = False) ->
     runtime.wake(lane)
 
 
+def is_known(connection: Connection, computer_id: str) -> bool:
+    """Tell whether a host's computer is one of our bridges, so that its events concern us."""
+    query = select(Bridge.id).where(
+        Bridge.host_id == connection.id,
+        Bridge.computer_id == computer_id,
+        Bridge.revoked_at.is_(None),
+    )
+    return db.session.scalar(query.limit(1)) is not None
+
+
 def look(runtime: Runtime, claim: Claim) -> datetime | None:
     """Read the computers of a host and bring our bridges in step."""
     connection = db.session.get(Connection, int(claim.subject))

@@ -83,6 +83,7 @@ def integration_names(scope: Scope) -> list[tuple[int, str]]:
         Integration.deleted_at.is_(None),
         *scope.of_hosts(Integration.host_id),
         *scope.of_vendors(Integration.vendor_id),
+        *scope.of_integrations(Integration.id),
     )
     return list(db.session.execute(query.order_by(Integration.name)))
 

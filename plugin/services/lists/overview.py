@@ -97,6 +97,7 @@ def _joined(scope: Scope, q: str = "") -> Sequence[Integration]:
         Integration.deleted_at.is_(None),
         Integration.host_id.in_(sorted(scope.hosts)),
         Integration.vendor_id.in_(sorted(scope.vendors)),
+        *scope.of_integrations(Integration.id),
     )
     if q:
         query = query.where(contains(q, Integration.name))
@@ -110,7 +111,9 @@ def _with_coverage(rows: Sequence[Integration]) -> list[IntegrationLine]:
 
 def last_runs(scope: Scope, most: int = 8) -> tuple[SyncRun, ...]:
     """Return the newest runs, those that still live first."""
-    mine = select(SyncRun.id).where(*scope.of_any(SyncRun.connection_id))
+    mine = select(SyncRun.id).where(
+        *scope.of_any(SyncRun.connection_id), *scope.of_open(SyncRun.connection_id, SyncRun.scope)
+    )
     living = mine.where(SyncRun.living.is_not(None)).order_by(SyncRun.id).limit(most)
     newest = mine.order_by(SyncRun.asked_at.desc(), SyncRun.id.desc()).limit(most)
     chosen = or_(SyncRun.id.in_(living), SyncRun.id.in_(newest))
@@ -149,6 +152,8 @@ def waiting(runtime: Runtime, scope: Scope | None = None) -> Waiting:
         TicketEntry.environment.in_(["", scope.environment]),
         *scope.of_hosts(TicketEntry.host_id),
         *scope.of_companies(TicketEntry.host_id, TicketEntry.company_id),
+        *scope.of_open(TicketEntry.vendor_id, TicketEntry.workspace_id),
+        *scope.of_integrations(TicketEntry.integration_id),
     )
     bad = select(func.count(Connection.id)).where(
         Connection.state == "attention", Connection.id.in_(sorted(scope.hosts | scope.vendors))

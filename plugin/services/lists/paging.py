@@ -119,13 +119,13 @@ class Table(Generic[Line]):
         numbers = db.session.scalars(self.ids(scope, ask).limit(most + 1)).all()
         return self._rows(numbers[:most]), len(numbers) > most
 
-    def walk(self, runtime: Runtime, ask: Ask, scope: Scope | None = None) -> Iterator[Line]:
+    def walk(self, runtime: Runtime, ask: Ask, scope: Scope) -> Iterator[Line]:
         """Yield every row up to the limit of an export, a few hundred in memory at a time.
 
         For exports only: the session forgets everything it holds, so that memory does not grow.
         """
         most = runtime.settings.limits.keep.export_rows
-        numbers = db.session.scalars(self.ids(scope or scope_of(runtime), ask).limit(most)).all()
+        numbers = db.session.scalars(self.ids(scope, ask).limit(most)).all()
         for start in range(0, len(numbers), STEP):
             yield from self._rows(numbers[start : start + STEP])
             db.session.expunge_all()

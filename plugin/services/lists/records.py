@@ -39,7 +39,7 @@ def client(scope: Scope, host_id: int, company_id: str) -> Client | None:
     if company is None or not scope.shows_company(host_id, company_id):
         return None
     workspaces = _workspaces(scope, host_id, company_id)
-    return Client(company, workspaces, _urgent(workspaces), _open(host_id, company_id))
+    return Client(company, workspaces, _urgent(workspaces), _open(scope, host_id, company_id))
 
 
 def _workspaces(scope: Scope, host_id: int, company_id: str) -> tuple[WorkspaceRow, ...]:
@@ -51,6 +51,7 @@ def _workspaces(scope: Scope, host_id: int, company_id: str) -> tuple[WorkspaceR
     )
     query = select(WorkspaceRow).join(CompanyMapping, mapped)
     query = query.where(*scope.of_vendors(WorkspaceRow.vendor_id), WorkspaceRow.gone_at.is_(None))
+    query = query.where(*scope.of_open(WorkspaceRow.vendor_id, WorkspaceRow.workspace_id))
     return tuple(db.session.scalars(query.order_by(WorkspaceRow.name)))
 
 
@@ -69,11 +70,13 @@ def _urgent(workspaces: Sequence[WorkspaceRow]) -> tuple[DeviceLine, ...]:
     return tuple(found[each] for each in ids)
 
 
-def _open(host_id: int, company_id: str) -> tuple[TicketLine, ...]:
+def _open(scope: Scope, host_id: int, company_id: str) -> tuple[TicketLine, ...]:
     query = select(TicketEntry.id).where(
         TicketEntry.host_id == host_id,
         TicketEntry.company_id == company_id,
         TicketEntry.open_key.is_not(None),
+        *scope.of_open(TicketEntry.vendor_id, TicketEntry.workspace_id),
+        *scope.of_integrations(TicketEntry.integration_id),
     )
     ids = db.session.scalars(query.order_by(TicketEntry.last_at.desc()).limit(SHOWN)).all()
     found = tickets.lines(ids)
@@ -86,7 +89,7 @@ def ticket(scope: Scope, host_id: int, ticket_id: str) -> TicketEntry | None:
         TicketEntry.host_id == host_id, TicketEntry.ticket_id == ticket_id
     )
     found = db.session.scalar(query.order_by(TicketEntry.id.desc()).limit(1))
-    if found is None or not scope.shows_company(found.host_id, found.company_id):
+    if found is None or not scope.shows_ticket(found):
         return None
     return found
 

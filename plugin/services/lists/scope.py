@@ -1,10 +1,11 @@
 """Which objects are shown: those of living connections, in the environment that holds now.
 
-A person limited to some companies sees what is theirs and nothing else.
+A person limited to some companies sees what is theirs and nothing else. Nobody sees the workspaces
+of an integration on which that person's rights were withdrawn.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -14,8 +15,10 @@ from sqlalchemy.orm import InstrumentedAttribute
 from plugin.domain.model import Companies
 from plugin.runtime import ENVIRONMENT_PREFERENCE, Runtime
 from plugin.store.base import db
-from plugin.store.integrations import CompanyMapping, Connection, Preference, Side
+from plugin.store.integrations import CompanyMapping, Connection, Preference, Side, WorkspaceLink
 from plugin.store.mirror import WorkspaceRow
+from plugin.store.registration import WithdrawnRight
+from plugin.store.work import TicketEntry
 
 _ByConnection = Mapping[int, Collection[str]]
 
@@ -28,7 +31,8 @@ class Scope:
     rows need not be asked for their connection, and a list can be cut from its index alone.
     ``now`` is the moment from which ages count; without it nothing has an age.
     ``companies`` and ``workspaces`` hold, by connection, what a limited person may see; None
-    limits nothing.
+    limits nothing. ``kept_out`` are the integrations on which the reader's rights were withdrawn,
+    ``closed`` their workspaces, by connection.
     """
 
     environment: str
@@ -39,6 +43,8 @@ class Scope:
     now: datetime | None = None
     companies: _ByConnection | None = None
     workspaces: _ByConnection | None = None
+    kept_out: frozenset[int] = frozenset()
+    closed: _ByConnection = field(default_factory=dict)
 
     @property
     def limited(self) -> bool:
@@ -49,7 +55,19 @@ class Scope:
         self, vendor: InstrumentedAttribute[int], workspace: InstrumentedAttribute[str]
     ) -> list[ColumnElement[bool]]:
         """Return the condition that a row's workspace may be seen, if needed."""
-        return _among(vendor, workspace, self.workspaces)
+        return [*_among(vendor, workspace, self.workspaces), *self.of_open(vendor, workspace)]
+
+    def of_open(
+        self, vendor: InstrumentedAttribute[int], workspace: InstrumentedAttribute[str]
+    ) -> list[ColumnElement[bool]]:
+        """Return the condition that the reader was not kept out of a workspace, if needed."""
+        return [~_among(vendor, workspace, self.closed)[0]] if self.closed else []
+
+    def of_integrations(self, column: InstrumentedAttribute[Any]) -> list[ColumnElement[bool]]:
+        """Return the condition that the reader was not kept out of an integration, if needed."""
+        if not self.kept_out:
+            return []
+        return [or_(column.is_(None), column.not_in(sorted(self.kept_out)))]
 
     def of_companies(
         self, host: InstrumentedAttribute[int], company: InstrumentedAttribute[str]
@@ -59,7 +77,20 @@ class Scope:
 
     def shows_workspace(self, vendor_id: int, workspace_id: str) -> bool:
         """Tell whether an object of this workspace may be seen."""
+        if not self.is_open(vendor_id, workspace_id):
+            return False
         return vendor_id in self.vendors and _holds(self.workspaces, vendor_id, workspace_id)
+
+    def is_open(self, vendor_id: int, workspace_id: str) -> bool:
+        """Tell whether the reader was not kept out of a workspace."""
+        return workspace_id not in self.closed.get(vendor_id, ())
+
+    def shows_ticket(self, entry: TicketEntry) -> bool:
+        """Tell whether a ticket of ours may be seen."""
+        if entry.integration_id in self.kept_out:
+            return False
+        mine = self.is_open(entry.vendor_id, entry.workspace_id)
+        return mine and self.shows_company(entry.host_id, entry.company_id)
 
     def shows_company(self, host_id: int, company_id: str) -> bool:
         """Tell whether an object of this company may be seen."""
@@ -97,9 +128,14 @@ def _holds(allowed: _ByConnection | None, connection: int, number: str) -> bool:
     return allowed is None or number in allowed.get(connection, ())
 
 
-def scope_of(runtime: Runtime, companies: Companies | None = None) -> Scope:
-    """Return which objects are shown now; ``companies``: to somebody limited to these."""
-    rows = _connections()
+def scope_of(runtime: Runtime, companies: Companies | None = None, *, email: str = "") -> Scope:
+    """Return which objects are shown now.
+
+    ``companies``: to somebody limited to these; ``email``: to the person who signs in with it.
+    """
+    rows = _connections(email.casefold())
+    withdrawn = _withdrawn(email.casefold()) if any(row.withdrawn for row in rows) else ()
+    closed = [(row.vendor_id, row.workspace_id) for row in withdrawn if row.vendor_id]
     environment = _environment(runtime, [row.picked for row in rows])
     living = [
         row for row in rows if row.deleted_at is None and row.environment in {"", environment}
@@ -113,6 +149,8 @@ def scope_of(runtime: Runtime, companies: Companies | None = None) -> Scope:
         now=runtime.now(),
         companies=None if companies is None else _sorted_out(companies),
         workspaces=None if companies is None else _sorted_out(_workspaces_of(companies)),
+        kept_out=frozenset(row.integration_id for row in withdrawn),
+        closed=_sorted_out(closed),
     )
 
 
@@ -130,11 +168,24 @@ def _sorted_out(pairs: Collection[tuple[int, str]]) -> dict[int, set[str]]:
     return found
 
 
-def _connections() -> Sequence[Row[Any]]:
-    """Read every connection, whether it has devices, and the environment a person picked."""
+def _withdrawn(email: str) -> Sequence[Row[int, int, str]]:
+    """Read the integrations that a person is kept out of, with their workspaces."""
+    links = WorkspaceLink.integration_id == WithdrawnRight.integration_id
+    columns = (WithdrawnRight.integration_id, WorkspaceLink.vendor_id, WorkspaceLink.workspace_id)
+    query = select(*columns).outerjoin(WorkspaceLink, links)
+    return db.session.execute(query.where(WithdrawnRight.email == email)).all()
+
+
+def _connections(email: str) -> Sequence[Row[Any]]:
+    """Read every connection, whether it has devices, and the environment a person picked.
+
+    Each row says too whether the person was kept out of anything: that spares most a query.
+    """
     used = exists().where(WorkspaceRow.vendor_id == Connection.id)
     columns = (Connection.id, Connection.side, Connection.environment, Connection.deleted_at)
-    query = select(*columns, used.label("used"), Preference.value.label("picked"))
+    withdrawn = exists().where(WithdrawnRight.email == email)
+    told = (used.label("used"), Preference.value.label("picked"), withdrawn.label("withdrawn"))
+    query = select(*columns, *told)
     picked = Preference.name == ENVIRONMENT_PREFERENCE
     return db.session.execute(query.outerjoin(Preference, picked)).all()
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, select
 
 from plugin.services.lists.paging import Ask, Table, contains, ordered
 from plugin.services.lists.scope import Scope
@@ -138,6 +138,14 @@ def _uncovered_ids(scope: Scope, ask: Ask) -> Select[int]:
         CompanyRow.host_id.in_(sorted(scope.hosts)),
         ~protected.exists(),
     )
+    for still_open in scope.of_open(CompanyMapping.vendor_id, CompanyMapping.workspace_id):
+        # The line would name the workspace.
+        theirs = exists().where(
+            CompanyMapping.host_id == CompanyRow.host_id,
+            CompanyMapping.company_id == CompanyRow.company_id,
+            ~still_open,
+        )
+        query = query.where(~theirs)
     if (host := ask.number("host")) is not None:
         query = query.where(CompanyRow.host_id == host)
     if ask.q:

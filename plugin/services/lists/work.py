@@ -44,6 +44,8 @@ def _ticket_ids(scope: Scope, ask: Ask) -> Select[int]:
         TicketEntry.environment.in_(["", scope.environment]),
         *scope.of_hosts(TicketEntry.host_id),
         *scope.of_companies(TicketEntry.host_id, TicketEntry.company_id),
+        *scope.of_open(TicketEntry.vendor_id, TicketEntry.workspace_id),
+        *scope.of_integrations(TicketEntry.integration_id),
     )
     state = ask.text("state")
     if state == "problem":
@@ -120,8 +122,8 @@ or part of its name), ``vendor``, ``place`` and ``device`` (the vendor's own ids
 
 
 def _log_ids(scope: Scope, ask: Ask) -> Select[int]:
-    query = select(TicketLog.id)
-    if scope.limited:
+    query = select(TicketLog.id).where(*scope.of_integrations(TicketLog.integration_id))
+    if scope.limited or scope.closed:
         query = query.join(Integration, Integration.id == TicketLog.integration_id)
         query = query.where(*scope.of_clients(Integration.vendor_id, TicketLog.workspace_id))
     if decision := ask.text("decision"):
@@ -221,7 +223,9 @@ def job_of(kind: str, subject: int) -> Job | None:
 
 
 def _run_ids(scope: Scope, ask: Ask) -> Select[int]:
-    query = select(SyncRun.id).where(*scope.of_any(SyncRun.connection_id))
+    query = select(SyncRun.id).where(
+        *scope.of_any(SyncRun.connection_id), *scope.of_open(SyncRun.connection_id, SyncRun.scope)
+    )
     if state := ask.text("state"):
         query = query.where(SyncRun.state == state)
     if (connection := ask.number("connection")) is not None:

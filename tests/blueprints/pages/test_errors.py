@@ -3,11 +3,15 @@
 import logging
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm.exc import StaleDataError
 
+from plugin.blueprints import health
 from plugin.blueprints.guard import anyone
 from plugin.domain.errors import BusyError, ConflictError, PluginError, RefusedError, RuleError
+from plugin.services import reports
+from plugin.store.base import writing
 from tests.blueprints.pages.office import Office
 
 FAILURES: dict[str, tuple[Exception, int, str]] = {
@@ -95,6 +99,30 @@ def test_it_is_alive_and_says_what_keeps_it_from_being_ready(empty_office: Offic
     assert "an upgrade was cut off" in answer.json["problems"][0]
 
 
+def test_a_process_that_ends_is_alive_but_not_ready(empty_office: Office) -> None:
+    empty_office.app.extensions["bridgehead"].draining.set()
+    stranger = empty_office.stranger()
+    answer = stranger.get("/readyz")
+    assert (answer.status_code, stranger.get("/healthz").status_code) == (503, 200)
+    assert answer.json is not None
+    assert answer.json["problems"] == [health.ENDING]
+
+
+@pytest.mark.parametrize(
+    ("revision", "word"), [("0001", "the tables are old"), ("9999", "a newer version")]
+)
+def test_a_database_behind_or_ahead_of_the_program_is_not_ready(
+    empty_office: Office, revision: str, word: str
+) -> None:
+    with empty_office.app.app_context(), writing() as session:
+        session.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+        session.execute(text(f"INSERT INTO alembic_version VALUES ('{revision}')"))
+    answer = empty_office.stranger().get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json is not None
+    assert word in answer.json["problems"][0]
+
+
 def test_figures_are_grouped_by_route_and_hold_no_path(empty_office: Office) -> None:
     for number in range(5):
         empty_office.administrator.get(f"/devices/{number}")
@@ -104,3 +132,16 @@ def test_figures_are_grouped_by_route_and_hold_no_path(empty_office: Office) -> 
     assert 'route="/devices/<int:device_id>"' in text
     assert "no-such" not in text
     assert "bridgehead_queue_age_seconds" in text
+
+
+def test_each_remote_is_told_by_its_number_and_never_by_name(empty_office: Office) -> None:
+    connection = empty_office.house.connect("connectwise_psa", "Canary Client Ltd")
+    house = empty_office.house.runtime
+    house.circuit(connection)
+    reports.report(house, "worker:1")
+    figures = empty_office.stranger().get("/metrics").text
+    assert f'bridgehead_circuit_open{{connection="{connection.id}"}} 0.0' in figures
+    assert f'bridgehead_budget_left{{connection="{connection.id}"}} ' in figures
+    assert "Canary" not in figures
+    for secret in house.opened(connection).values():
+        assert len(secret) < 6 or secret not in figures

@@ -187,7 +187,7 @@ def test_counts_come_from_the_workspaces_and_agree_with_the_devices(fleet: Offic
     runtime = fleet.house.runtime
     for given in ({}, {"protection": "critical"}, {"workspace": "3"}, {"client": "Client 2"}):
         listing = lists.devices.page(runtime, Ask.of(given))
-        walked = sum(1 for _ in lists.devices.walk(runtime, Ask.of(given)))
+        walked = sum(1 for _ in lists.devices.walk(runtime, Ask.of(given), lists.scope_of(runtime)))
         assert (listing.total, listing.exact) == (walked, True), given
     db.session.rollback()
 

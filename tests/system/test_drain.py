@@ -1,0 +1,125 @@
+"""A web process that ends: its proxy hears of it first, and what was begun is answered."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import psutil
+import pytest
+
+from soak.installation import free_ports
+
+pytestmark = pytest.mark.slow
+GRACE = 2.0
+
+
+class Web:
+    """A migrated installation and its web process alone, as a service manager starts it."""
+
+    def __init__(self, folder: Path, command: str = "web") -> None:
+        self.port = free_ports(1)
+        plain = {key: value for key, value in os.environ.items() if "BRIDGEHEAD_" not in key}
+        self.environment = plain | {
+            "BRIDGEHEAD_DATA": str(folder),
+            "BRIDGEHEAD_BIND": f"127.0.0.1:{self.port}",
+            "BRIDGEHEAD_DRAIN": str(GRACE),
+        }
+        self.run("db", "upgrade")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "plugin.cli", command], env=self.environment
+        )
+        self.wait_for(lambda: self.ready()[0] == 200)
+
+    def run(self, *words: str) -> None:
+        command = [sys.executable, "-m", "plugin.cli", *words]
+        subprocess.run(command, env=self.environment, check=True, capture_output=True)
+
+    def wait_for(self, what: object, seconds: float = 30) -> None:
+        until = time.monotonic() + seconds
+        while not what():  # type: ignore[operator]
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+    def ready(self) -> tuple[int, list[str]]:
+        """Return how /readyz answers; 0 when nobody listens."""
+        try:
+            with urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
+                return answer.status, json.load(answer)["problems"]
+        except HTTPError as error:
+            return error.code, json.load(error)["problems"]
+        except OSError:
+            return 0, []
+
+    def family(self) -> list[psutil.Process]:
+        leader = psutil.Process(self.process.pid)
+        return [leader, *leader.children(recursive=True)]
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[Web]:
+    started = Web(tmp_path)
+    family = started.family()
+    yield started
+    for each in psutil.wait_procs(family, timeout=0)[1]:
+        each.kill()
+
+
+def test_readyz_turns_first_then_the_listener_ends_and_what_began_is_answered(web: Web) -> None:
+    family = web.family()
+    with socket.create_connection(("127.0.0.1", web.port), 5) as begun:
+        begun.sendall(b"POST /webhooks/none HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{")
+        _end_watched(web)
+        begun.sendall(b"}")
+        with http.client.HTTPResponse(begun) as answer:
+            answer.begin()
+            assert 400 <= answer.status < 500
+    assert web.process.wait(15) == 0
+    assert psutil.wait_procs(family, timeout=5)[1] == []
+
+
+def _end_watched(web: Web) -> None:
+    """Ask the process to end, as a proxy that asks for its health sees it, until it is gone."""
+    began = time.monotonic()
+    web.process.send_signal(signal.SIGTERM)
+    web.wait_for(lambda: web.ready()[0] == 503, 1.5)
+    assert "this process is ending" in web.ready()[1][0]
+    with urlopen(f"http://127.0.0.1:{web.port}/healthz", timeout=5) as answer:
+        assert answer.status == 200, "others are still served"
+    web.wait_for(lambda: web.ready()[0] == 0, 10)
+    assert time.monotonic() - began >= GRACE
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM, signal.SIGTERM]])
+def test_ctrl_c_and_a_second_signal_skip_the_grace(web: Web, signals: list[int]) -> None:
+    family = web.family()
+    began = time.monotonic()
+    for number in signals:
+        web.process.send_signal(number)
+        time.sleep(0.2)
+    web.process.wait(10)
+    assert time.monotonic() - began < GRACE
+    assert psutil.wait_procs(family, timeout=5)[1] == []
+
+
+@pytest.mark.parametrize(("number", "drains"), [(signal.SIGTERM, True), (signal.SIGINT, False)])
+def test_a_whole_installation_drains_at_a_term_signal_and_not_at_ctrl_c(
+    tmp_path: Path, number: int, drains: bool
+) -> None:
+    run = Web(tmp_path, "run")
+    family = run.family()
+    began = time.monotonic()
+    run.process.send_signal(number)
+    if drains:
+        run.wait_for(lambda: run.ready()[0] == 503, 1.5)
+    assert run.process.wait(15) == 0
+    assert (time.monotonic() - began >= GRACE) is drains
+    assert psutil.wait_procs(family, timeout=5)[1] == []

@@ -21,6 +21,7 @@ from plugin.blueprints.api import (
     seen,
     setup,
     tickets,
+    wishes,
 )
 from plugin.blueprints.api.doors import Door
 
@@ -42,6 +43,7 @@ _DOORS_OF_MODULES: tuple[Door, ...] = (
     seen.devices,
     launching.door,
     actions.door,
+    wishes.door,
     seen.detections,
     seen.licences,
     tickets.rules,

@@ -31,6 +31,7 @@ from plugin.blueprints.pages import (
     suggestions,
     tickets,
     window,
+    wishes,
 )
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
@@ -40,6 +41,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     coverage.blueprint,
     records.blueprint,
     actions.blueprint,
+    wishes.blueprint,
     tickets.blueprint,
     connections.blueprint,
     connecting.blueprint,

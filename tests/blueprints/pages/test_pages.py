@@ -70,6 +70,7 @@ FOR_TECHNICIANS = (
     "/actions/new?device=1",
     "/actions/new?workspace=1&kind=scan",
     "/actions/new?device=1&kind=restart",
+    "/workspaces/1/installer",
 )
 FOR_ADMINISTRATORS = (
     "/connections/new",

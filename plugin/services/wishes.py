@@ -28,7 +28,7 @@ def asked(actor: str, token: str) -> ActionWish | None:
     """Return the wish that was sent with a token; RuleError when it was another person's."""
     found = db.session.scalar(select(ActionWish).where(ActionWish.token == token))
     if found is not None and found.asked_by != actor:
-        raise RuleError("token", "This token was used by somebody else; choose another one.")
+        raise RuleError("key", "This key was used by somebody else; choose another one.")
     return found
 
 

@@ -217,7 +217,7 @@ def test_the_api_plans_asks_once_and_follows(office: Office) -> None:
     status, plan = call(office.technician, f"{API}/plan", target)
     assert (status, plan["devices"], plan["too_many"]) == (200, workspace().devices, False)
     assert number_of(ActionWish) == before
-    wish = {**target, "token": "of-my-own-making", "seal": plan["seal"]}
+    wish = {**target, "key": "of-my-own-making", "seal": plan["seal"]}
     status, made = call(office.technician, API, wish)
     assert status == 201, made
     assert (made["tasks"], made["state"], len(made["actions"])) == (

@@ -104,7 +104,7 @@ class TargetSchema(Wish):
 class ManyActionsWishSchema(TargetSchema):
     """What to do, and on what."""
 
-    token = Text(
+    key = Text(
         least=8,
         most=64,
         metadata={"description": "Your own; a second wish with it returns the first"},
@@ -156,7 +156,7 @@ class ActionWishes(MethodView):
     @door.answers(ActionWishToldSchema, 201)
     def post(self, given: dict[str, Any]) -> Told:
         """Ask for an action on several devices; follow it by its number."""
-        who, token = person().name, given.get("token") or secrets.token_urlsafe(24)
+        who, token = person().name, given.get("key") or secrets.token_urlsafe(24)
         found = wishes.asked(who, token)
         if found is not None:
             return _told(found)

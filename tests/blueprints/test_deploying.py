@@ -33,7 +33,9 @@ def workspace() -> WorkspaceRow:
 
 def test_a_technician_gets_a_link_and_a_script(office: Office) -> None:
     place = f"/workspaces/{workspace().id}/installer"
-    assert place in office.technician.read(f"/devices?workspace={workspace().id}")
+    actions = f"/actions/new?workspace={workspace().id}"
+    assert actions in office.technician.read(f"/devices?workspace={workspace().id}")
+    assert place in office.technician.read(actions)
     shown = office.technician.read(place)
     assert LINK not in shown
     assert 'name="group_id"' in shown
@@ -58,7 +60,7 @@ def test_another_group_is_refused(office: Office) -> None:
 
 def test_a_viewer_gets_none(office: Office) -> None:
     place = f"/workspaces/{workspace().id}/installer"
-    assert place not in office.viewer.read(f"/devices?workspace={workspace().id}")
+    assert "/actions/new" not in office.viewer.read(f"/devices?workspace={workspace().id}")
     assert office.viewer.get(place).status_code == 403
     assert office.viewer.post(place).status_code == 403
     headers = {"X-CSRF-Token": office.viewer.token}

@@ -11,7 +11,7 @@ from plugin.blueprints.pages.clients import chosen_client
 from plugin.blueprints.pages.context import scope
 from plugin.blueprints.pages.remembering import remembers
 from plugin.blueprints.pages.showing import Answer, ask, csv_file, one, show, wants_csv
-from plugin.services import actions, deploying, lists
+from plugin.services import actions, lists
 from plugin.services.access import Role
 from plugin.services.lists import Ask, DeviceLine
 from plugin.store.mirror import DeviceRow
@@ -44,13 +44,11 @@ def table() -> Answer:
     asked = ask()
     if wants_csv():
         return csv_file("devices", COLUMNS, _cells(asked))
-    chosen = chosen_client(asked.number("workspace"))
     return show(
         "devices/table.html",
         listing=lists.devices.page(runtime(), asked, scope()),
         clients=lists.client_names(scope(), MANY_CLIENTS),
-        chosen=chosen,
-        deploys=chosen is not None and deploying.maker_of(runtime(), chosen) is not None,
+        chosen=chosen_client(asked.number("workspace")),
         told=window_words,
         syncing=lists.syncing(scope()),
         ask=asked,

@@ -13,7 +13,7 @@ from plugin.blueprints.pages.context import scope
 from plugin.blueprints.pages.showing import Answer, ask, fragment, one, show, to
 from plugin.domain.errors import RuleError
 from plugin.domain.model import ActionKind
-from plugin.services import action_plans, lists, wishes
+from plugin.services import action_plans, deploying, lists, wishes
 from plugin.services.access import Role
 from plugin.services.action_plans import Plan, Reach, Target
 from plugin.store.actions import ActionWish
@@ -46,8 +46,13 @@ def new() -> Answer:
     here = _reach(target)
     word = request.args.get("kind", "")
     if not word:
-        plans = action_plans.offered(runtime(), here)
-        return show("wishes/choose.html", here=here, plans=plans, sent=_sent(target))
+        return show(
+            "wishes/choose.html",
+            here=here,
+            plans=action_plans.offered(runtime(), here),
+            sent=_sent(target),
+            deploys=[each for each in here.workspaces if deploying.maker_of(runtime(), each)],
+        )
     return _confirm(here, target, _plan(here, word))
 
 

@@ -348,6 +348,13 @@ class RunsActions(ABC):
 
     actions: ClassVar[frozenset[ActionKind]]
 
+    whole: ClassVar[frozenset[ActionKind]] = frozenset()
+    """Those that are left to one task of the vendor's own when a whole workspace is meant.
+
+    Such a task reaches whatever is in the workspace then, so what cuts people off is not here:
+    it is done on exactly the devices that a person has confirmed.
+    """
+
     @classmethod
     def permitted(cls, settings: Mapping[str, str]) -> frozenset[ActionKind]:
         """Return the actions that a connection with these settings is meant to start."""
@@ -372,6 +379,12 @@ class RunsActions(ABC):
 
 class MakesInstallers(ABC):
     """Gives a link from which a device can be enrolled."""
+
+    installer_arguments: ClassVar[str] = ""
+    """With what the installer runs without questions; empty where that is not known."""
+
+    installer_signer: ClassVar[str] = ""
+    """Whose name stands in the signature of the installer; empty where that is not known."""
 
     @abstractmethod
     def installer(self, workspace_id: str, group_id: str) -> str:

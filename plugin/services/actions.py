@@ -28,6 +28,9 @@ LOOK_AGAIN, LATER = timedelta(seconds=15), timedelta(minutes=2)
 SOON = timedelta(minutes=10)
 """An action is looked at every 15 seconds so long, then every two minutes."""
 
+A_LOOK = timedelta(seconds=0.3)
+"""What each action of one wish adds to the pause between two looks at any of them."""
+
 PATIENCE = timedelta(days=2)
 """A device that is off fetches its task within a day, or never."""
 
@@ -41,17 +44,38 @@ _MOST_FOUND = 100
 
 def offered(runtime: Runtime, device: DeviceRow) -> list[ActionKind]:
     """Return the actions that make sense on a device, as far as its vendor has them."""
-    connection = db.session.get(Connection, device.vendor_id)
+    return [each for each in ActionKind if not obstacle(runtime, device, each)]
+
+
+def runner_of(runtime: Runtime, vendor_id: int) -> type[RunsActions] | None:
+    """Return the kind of a vendor connection if it runs actions at all."""
+    connection = db.session.get(Connection, vendor_id)
     kind = runtime.adapters.get(connection.kind) if connection is not None else None
-    if connection is None or kind is None or not issubclass(kind, RunsActions):
-        return []
+    return cast(type[RunsActions], kind) if kind and issubclass(kind, RunsActions) else None
+
+
+def permitted(runtime: Runtime, vendor_id: int) -> frozenset[ActionKind]:
+    """Return the actions that a vendor connection is meant to start; none where it has none."""
+    connection, runner = db.session.get(Connection, vendor_id), runner_of(runtime, vendor_id)
+    if connection is None or runner is None:
+        return frozenset()
+    return runner.permitted(connection.settings)
+
+
+def obstacle(runtime: Runtime, device: DeviceRow, kind: ActionKind) -> str:
+    """Return why an action makes no sense on a device; empty when it does."""
+    runner = runner_of(runtime, device.vendor_id)
+    if runner is None or kind not in runner.actions:
+        return "its vendor does not offer this"
+    if kind not in permitted(runtime, device.vendor_id):
+        return "its connection is read-only"
     if device.gone_at is not None:
-        return []
-    senseless = None
-    if device.isolated is not None:
-        senseless = ActionKind.ISOLATE if device.isolated else ActionKind.END_ISOLATION
-    permitted = cast(type[RunsActions], kind).permitted(connection.settings)
-    return [each for each in ActionKind if each in permitted and each is not senseless]
+        return "the vendor no longer reports it"
+    if kind is ActionKind.ISOLATE and device.isolated:
+        return "it is isolated already"
+    if kind is ActionKind.END_ISOLATION and device.isolated is False:
+        return "it is not isolated"
+    return ""
 
 
 def get(action_id: int) -> Action:
@@ -76,29 +100,44 @@ def ask(runtime: Runtime, actor: str, device: DeviceRow, kind: ActionKind) -> Ac
     """Wish for an action; RuleError when it makes no sense or is under way already."""
     if kind not in offered(runtime, device):
         raise RuleError("action", "This is not possible on this device.")
-    living = f"{device.vendor_id}:{kind.value}:{device.workspace_id}:{device.device_id}"[:480]
-    now = runtime.now()
+    target, now = ActionTarget(device.workspace_id, device.device_id), runtime.now()
+    action = waiting(kind, device.vendor_id, target, device.name)
+    action.asked_by, action.asked_at = actor, now
     with writing() as session:
-        if session.scalar(select(Action.id).where(Action.living == living)) is not None:
+        if session.scalar(select(Action.id).where(Action.living == action.living)) is not None:
             raise RuleError("action", "This is under way on the device already.")
-        action = Action(
-            vendor_id=device.vendor_id,
-            workspace_id=device.workspace_id,
-            device_id=device.device_id,
-            device_name=device.name,
-            kind=kind.value,
-            living=living,
-            state=ActionState.WAITING.value,
-            asked_by=actor,
-            asked_at=now,
-        )
         session.add(action)
         session.flush()
         audit(runtime, session, actor, "action.ask", device.name, after=_told(action))
-        lane, subject = f"actions:{device.vendor_id}", str(action.id)
+        lane, subject = lane_of(device.vendor_id), str(action.id)
         enqueue(session, RUN, subject, lane, now=now, connection_id=action.vendor_id)
     runtime.wake(lane)
     return action
+
+
+def waiting(kind: ActionKind, vendor_id: int, target: ActionTarget, name: str) -> Action:
+    """Return an action that is not asked for yet, on a device or on a whole workspace."""
+    return Action(
+        vendor_id=vendor_id,
+        workspace_id=target.workspace_id,
+        device_id=target.device_id,
+        device_name=name,
+        kind=kind.value,
+        living=living_key(kind, vendor_id, target),
+        state=ActionState.WAITING.value,
+        reference="",
+        detail="",
+    )
+
+
+def living_key(kind: ActionKind, vendor_id: int, target: ActionTarget) -> str:
+    """Return what only one living action may be called."""
+    return f"{vendor_id}:{kind.value}:{target.workspace_id}:{target.device_id}"[:480]
+
+
+def lane_of(vendor_id: int) -> str:
+    """Return the lane in which the actions of a vendor connection are worked."""
+    return f"actions:{vendor_id}"
 
 
 def _told(action: Action) -> dict[str, object]:
@@ -189,7 +228,13 @@ def _follow(runtime: Runtime, action: Action, progress: ActionProgress) -> datet
     if (action.state, action.detail) != (progress.state.value, progress.detail):
         with writing():
             action.state, action.detail = progress.state.value, progress.detail
-    return now + (LOOK_AGAIN if now - action.asked_at < SOON else LATER)
+    return now + _pause(action, now)
+
+
+def _pause(action: Action, now: datetime) -> timedelta:
+    """Return when to look again: many of one wish together look only a few times a second."""
+    usual = LOOK_AGAIN if now - action.asked_at < SOON else LATER
+    return max(usual, (action.wish.tasks if action.wish else 0) * A_LOOK)
 
 
 def _end(runtime: Runtime, action: Action, state: ActionState, detail: str) -> None:

@@ -86,6 +86,13 @@ class TicketLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class ActionLimits:
+    """How much may be asked of devices at once."""
+
+    at_once: int
+
+
+@dataclass(frozen=True, slots=True)
 class AccessLimits:
     """How long people stay signed in and how often they may guess."""
 
@@ -145,6 +152,7 @@ class Limits:
     guard: GuardLimits
     inbox: InboxLimits
     tickets: TicketLimits
+    actions: ActionLimits
     access: AccessLimits
     bridges: BridgeLimits
     keep: KeepLimits

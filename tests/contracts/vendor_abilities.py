@@ -195,6 +195,7 @@ class ActionPromises(VendorSuite):
     def test_every_action_can_be_started_and_followed(self, vendor: Vendor) -> None:
         runner = able(vendor, RunsActions)
         assert runner.actions
+        assert runner.whole <= runner.actions
         for action in sorted(runner.actions):
             reference = _start_somewhere(vendor, runner, action)
             assert reference

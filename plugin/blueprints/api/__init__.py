@@ -8,6 +8,7 @@ from plugin.blueprints.api import (
     administrators,
     bridges,
     calls,
+    deploying,
     document,
     groups,
     kinds,
@@ -21,6 +22,7 @@ from plugin.blueprints.api import (
     seen,
     setup,
     tickets,
+    wishes,
 )
 from plugin.blueprints.api.doors import Door
 
@@ -35,13 +37,14 @@ _DOORS_OF_MODULES: tuple[Door, ...] = (
     administrators.door,
     matching.door,
     bridges.door,
-    seen.workspaces,
+    deploying.door,
     seen.companies,
     mappings.door,
     mapping_help.coverage,
     seen.devices,
     launching.door,
     actions.door,
+    wishes.door,
     seen.detections,
     seen.licences,
     tickets.rules,

@@ -23,8 +23,13 @@ class ActionSchema(Answer):
     """One action on one device."""
 
     id = fields.Integer()
+    wish_id = fields.Integer(
+        allow_none=True, metadata={"description": "The wish for several devices it belongs to"}
+    )
     vendor_id = fields.Integer()
-    device_id = fields.String(metadata={"description": "The vendor's own id"})
+    device_id = fields.String(
+        metadata={"description": "The vendor's own id; empty for a whole workspace"}
+    )
     device_name = fields.String()
     action = one_of(ActionKind, attribute="kind")
     state = one_of(ActionState)

@@ -18,6 +18,7 @@ from plugin.blueprints.pages import (
     dashboard,
     deleting,
     deliveries,
+    deploying,
     devices,
     environment,
     integrating,
@@ -31,6 +32,7 @@ from plugin.blueprints.pages import (
     suggestions,
     tickets,
     window,
+    wishes,
 )
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
@@ -40,6 +42,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     coverage.blueprint,
     records.blueprint,
     actions.blueprint,
+    wishes.blueprint,
+    deploying.blueprint,
     tickets.blueprint,
     connections.blueprint,
     connecting.blueprint,

@@ -42,6 +42,7 @@ MENU: tuple[Entry, ...] = (
     Entry("Environment", "environment.show", "settings", Role.ADMINISTRATOR),
     Entry("Activity"),
     Entry("Notifications", "notifications.table", "bell"),
+    Entry("Actions", "wishes.table", "send"),
     Entry("Sync runs", "activity.table", "refresh"),
     Entry("Received calls", "deliveries.table", "webhook", badge="deliveries_dead"),
     Entry("Audit log", "audit.table", "history", Role.ADMINISTRATOR),

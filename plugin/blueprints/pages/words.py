@@ -120,6 +120,7 @@ _GROUPS = {
     "customers": "connections",
     "deleting": "connections",
     "actions": "devices",
+    "deploying": "devices",
     "administrators": "integrations",
     "integrating": "integrations",
     "integration_changes": "integrations",
@@ -162,6 +163,11 @@ def options(table: Mapping[str, State] | Mapping[str, str]) -> list[tuple[str, s
     return [(key, told if isinstance(told, str) else told[0]) for key, told in table.items()]
 
 
+def choices(table: Mapping[str, tuple[str, tuple[str, ...]]]) -> list[tuple[str, str]]:
+    """Return a table of names with sentences as the choices of a filter."""
+    return [(key, told[0]) for key, told in table.items()]
+
+
 def count(number: int, singular: str, plural: str = "") -> str:
     """Return a number with its noun.
 
@@ -199,6 +205,21 @@ ACTION: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "restart": ("Restart", ("The device restarts; work that was not saved there is lost.",)),
 }
 """What an action is called, and what it does."""
+
+ACTION_ON_MANY: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "scan": ("Start scan", ("They are scanned; this can slow them down for some hours.",)),
+    "update": ("Update databases", ("They fetch the vendor's newest databases.",)),
+    "isolate": (
+        "Isolate from the network",
+        (
+            "They lose every network connection but the one to the security vendor.",
+            "Whoever works on them, also from afar, is cut off until the isolation is ended.",
+        ),
+    ),
+    "end_isolation": ("End isolation", ("They may use the network again.",)),
+    "restart": ("Restart", ("They restart; work that was not saved there is lost.",)),
+}
+"""What an action on several devices is called, and what it does."""
 
 ACTION_STATE: Mapping[str, State] = {
     "waiting": ("Waiting", "waiting"),

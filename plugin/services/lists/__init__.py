@@ -73,6 +73,7 @@ from plugin.services.lists.suggestions import (
     suggestions,
     uncovered,
 )
+from plugin.services.lists.wishes import WishLine, wishes
 from plugin.services.lists.work import (
     MOST_REPLAYED,
     LogLine,
@@ -116,6 +117,7 @@ __all__ = [
     "TicketLine",
     "UncoveredLine",
     "Waiting",
+    "WishLine",
     "WorkspaceChoice",
     "about_device",
     "audit",
@@ -170,6 +172,7 @@ __all__ = [
     "unread",
     "users",
     "waiting",
+    "wishes",
     "workspace_choices",
     "workspace_names",
     "workspaces",

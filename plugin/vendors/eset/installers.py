@@ -11,6 +11,9 @@ from plugin.vendors.eset.wire import InstallerMadeWire, InstallerPageWire
 SERVICE = "installer-management"
 WINDOWS = 1
 A_PAGE = 1000
+SILENT = "--silent --accepteula"
+"""What ESET's installers are run with where nobody sits; it accepts the licence agreement."""
+SIGNER = "ESET"
 
 
 def installer(connect: Connect, group_id: str, now: Callable[[], datetime]) -> str:

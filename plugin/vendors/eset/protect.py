@@ -85,6 +85,9 @@ class EsetProtect(
     recipes = STEPS
     scope = Scope.CONNECTION
     actions = ACTIONS
+    whole = frozenset({ActionKind.SCAN})
+    installer_arguments = installers.SILENT
+    installer_signer = installers.SIGNER
     pairs_field: ClassVar[str] = "customer_pairs"
     pairs_words: ClassVar[tuple[str, str]] = ("PROTECT group", "MSP Administrator customer")
 

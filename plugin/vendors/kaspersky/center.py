@@ -67,7 +67,7 @@ class SecurityCenter(
     conditions = CONDITIONS
     fields = FIELDS
     guide = GUIDE
-    actions = frozenset({ActionKind.SCAN, ActionKind.UPDATE})
+    actions = whole = frozenset({ActionKind.SCAN, ActionKind.UPDATE})
     page_size = PAGE
 
     def __init__(self, link: Link) -> None:

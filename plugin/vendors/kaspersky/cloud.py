@@ -60,7 +60,7 @@ class _Cloud(
     scope = Scope.WORKSPACE
     environments = True
     submit = "Sign in"
-    actions = frozenset(TASKS)
+    actions = whole = frozenset(TASKS)
     notice = (
         "Kaspersky publishes no interface for programs to this product. Until Kaspersky grants a "
         "partner interface, this kind of connection works with the sandbox only."

@@ -25,6 +25,7 @@ LISTS = {
     "ticket-log": 2,
     "deliveries": 1,
     "runs": 7,
+    "action-wishes": 0,
     "users": 1,
     "sessions": 1,
     "tokens": 4,

@@ -55,6 +55,8 @@ FOR_ALL = (
     "/runs?state=failed&what=data",
     "/runs/1",
     "/runs/1/progress",
+    "/actions",
+    "/actions?action=scan&q=x",
     "/notifications",
     "/notifications?state=unread&kind=connection_broken&q=x",
     "/sessions",
@@ -62,7 +64,14 @@ FOR_ALL = (
     "/second-factor",
     "/records/1?screen=company&record=3",
 )
-FOR_TECHNICIANS = ("/deliveries/1", "/devices/1/actions/scan")
+FOR_TECHNICIANS = (
+    "/deliveries/1",
+    "/devices/1/actions/scan",
+    "/actions/new?device=1",
+    "/actions/new?workspace=1&kind=scan",
+    "/actions/new?device=1&kind=restart",
+    "/workspaces/1/installer",
+)
 FOR_ADMINISTRATORS = (
     "/connections/new",
     "/connections/new/connectwise_psa",

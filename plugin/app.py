@@ -1,6 +1,5 @@
 """The application factory: the only module that knows every part."""
 
-import signal
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -72,8 +71,6 @@ def web() -> Flask:
     runtime: Runtime = app.extensions["bridgehead"]
     # This engine never runs here; it only tells the workers that there is something to do.
     runtime.waker.append(make_engine(app, lambda lane: None).wake)
-    if hasattr(signal, "SIGUSR1"):  # plugin.serving sends it where there is such a signal
-        signal.signal(signal.SIGUSR1, lambda *_: runtime.draining.set())
     return app
 
 

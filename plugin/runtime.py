@@ -57,8 +57,6 @@ class Runtime:
     now: Callable[[], datetime] = utc_now
     waker: list[Callable[[str], None]] = field(default_factory=list)
     transports: Mapping[str, Any] = field(default_factory=dict)
-    draining: threading.Event = field(default_factory=threading.Event, repr=False)
-    """Set while this process ends: it still answers, but should be asked no more."""
     _made: threading.local = field(default_factory=threading.local, repr=False)
     _shared: dict[int, _Shared] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)

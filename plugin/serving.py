@@ -6,7 +6,6 @@ signal, or Ctrl-C, skips the grace. It imports no more than the server itself.
 """
 
 import json
-import os
 import signal
 import sys
 import threading
@@ -18,6 +17,8 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MPServer
 
+from plugin.ending import announced
+
 KILL_SECONDS = 8
 """How long requests may take to their end once the listener is closed."""
 
@@ -26,6 +27,7 @@ class Server(MPServer):
     """Granian with a grace between the TERM signal and the end of the listener."""
 
     grace: float = 0.0
+    mark: Path | None = None
     _drains = False
 
     def signal_handler_interrupt(self, *told: Any, **more: Any) -> None:
@@ -34,21 +36,11 @@ class Server(MPServer):
             super().signal_handler_interrupt(*told, **more)  # type: ignore[no-untyped-call]
             return
         self._drains = True
-        for each in self.wrks:
-            _tell(each.inner.pid)
+        if self.mark is not None:
+            self.mark.touch()
         end = threading.Timer(self.grace, super().signal_handler_interrupt)
         end.daemon = True
         end.start()
-
-
-def _tell(pid: int | None) -> None:
-    """Have a web process say from now on that it is ending."""
-    if pid is None or not hasattr(signal, "SIGUSR1"):
-        return
-    try:
-        os.kill(pid, signal.SIGUSR1)
-    except ProcessLookupError:
-        return
 
 
 def make(wanted: dict[str, Any]) -> Server:
@@ -77,9 +69,9 @@ def make(wanted: dict[str, Any]) -> Server:
 
 def main() -> None:
     """Read what to serve from the only argument (JSON) and serve it until a signal comes."""
-    if hasattr(signal, "SIGUSR1"):  # a process that is still starting must not die of it
-        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    make(json.loads(sys.argv[1])).serve()
+    server = make(json.loads(sys.argv[1]))
+    with announced() as server.mark:
+        server.serve()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from plugin.blueprints.guard import anyone, runtime
 from plugin.blueprints.guard import blueprint as new_blueprint
+from plugin.ending import is_ending
 from plugin.services import lists, reports
 from plugin.store import database
 from plugin.store.base import db
@@ -57,7 +58,7 @@ def alive() -> Response:
 @anyone(why=WHY)
 def ready() -> tuple[Response, int]:
     """Say whether to send requests here: not ending, the database there, its tables ours."""
-    if runtime().draining.is_set():
+    if is_ending():
         return jsonify(ready=False, problems=[ENDING]), 503
     try:
         schema = database.check()

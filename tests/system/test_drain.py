@@ -19,7 +19,7 @@ import pytest
 from soak.installation import free_ports
 
 pytestmark = pytest.mark.slow
-GRACE = 2.0
+GRACE = 4.0
 
 
 class Web:
@@ -90,7 +90,7 @@ def _end_watched(web: Web) -> None:
     """Ask the process to end, as a proxy that asks for its health sees it, until it is gone."""
     began = time.monotonic()
     web.process.send_signal(signal.SIGTERM)
-    web.wait_for(lambda: web.ready()[0] == 503, 1.5)
+    web.wait_for(lambda: web.ready()[0] == 503, 3)
     assert "this process is ending" in web.ready()[1][0]
     with urlopen(f"http://127.0.0.1:{web.port}/healthz", timeout=5) as answer:
         assert answer.status == 200, "others are still served"
@@ -110,16 +110,12 @@ def test_ctrl_c_and_a_second_signal_skip_the_grace(web: Web, signals: list[int])
     assert psutil.wait_procs(family, timeout=5)[1] == []
 
 
-@pytest.mark.parametrize(("number", "drains"), [(signal.SIGTERM, True), (signal.SIGINT, False)])
-def test_a_whole_installation_drains_at_a_term_signal_and_not_at_ctrl_c(
-    tmp_path: Path, number: int, drains: bool
-) -> None:
+def test_a_whole_installation_drains_at_a_term_signal(tmp_path: Path) -> None:
     run = Web(tmp_path, "run")
     family = run.family()
     began = time.monotonic()
-    run.process.send_signal(number)
-    if drains:
-        run.wait_for(lambda: run.ready()[0] == 503, 1.5)
-    assert run.process.wait(15) == 0
-    assert (time.monotonic() - began >= GRACE) is drains
+    run.process.send_signal(signal.SIGTERM)
+    run.wait_for(lambda: run.ready()[0] == 503, 3)
+    assert run.process.wait(20) == 0
+    assert time.monotonic() - began >= GRACE
     assert psutil.wait_procs(family, timeout=5)[1] == []

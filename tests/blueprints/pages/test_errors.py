@@ -10,6 +10,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from plugin.blueprints import health
 from plugin.blueprints.guard import anyone
 from plugin.domain.errors import BusyError, ConflictError, PluginError, RefusedError, RuleError
+from plugin.ending import announced
 from plugin.services import reports
 from plugin.store.base import writing
 from tests.blueprints.pages.office import Office
@@ -100,10 +101,12 @@ def test_it_is_alive_and_says_what_keeps_it_from_being_ready(empty_office: Offic
 
 
 def test_a_process_that_ends_is_alive_but_not_ready(empty_office: Office) -> None:
-    empty_office.app.extensions["bridgehead"].draining.set()
     stranger = empty_office.stranger()
-    answer = stranger.get("/readyz")
-    assert (answer.status_code, stranger.get("/healthz").status_code) == (503, 200)
+    with announced() as mark:
+        assert stranger.get("/readyz").status_code == 200
+        mark.touch()
+        answer = stranger.get("/readyz")
+        assert (answer.status_code, stranger.get("/healthz").status_code) == (503, 200)
     assert answer.json is not None
     assert answer.json["problems"] == [health.ENDING]
 

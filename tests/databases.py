@@ -9,16 +9,17 @@ copy of the template, which takes milliseconds.
 import atexit
 import os
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 import pytest
@@ -102,10 +103,15 @@ def make_tables(app: Flask) -> None:
 
 
 @cache
-def _sqlite_template() -> Path:
+def _template_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="bridgehead-template-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    path = folder / "template.sqlite"
+    return folder
+
+
+@cache
+def _sqlite_template() -> Path:
+    path = _template_folder() / "template.sqlite"
     app = bare_app(f"sqlite:///{path}")
     make_tables(app)
     return path
@@ -131,6 +137,51 @@ def _postgresql_template(*, durable: bool) -> str:
     server.execute("CREATE DATABASE template_bridgehead")
     make_tables(bare_app(server.url("template_bridgehead")))
     return "template_bridgehead"
+
+
+@dataclass(frozen=True)
+class Copy:
+    """What a database held at one moment."""
+
+    name: str
+
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """Copy the database at ``url``, to which nothing may be connected any more."""
+        if url.startswith("sqlite"):
+            made = cls(str(_template_folder() / f"{next(_numbers)}.sqlite"))
+            _copy_sqlite(_path(url), made.name)
+        else:
+            made = cls(f"kept_{next(_numbers)}")
+            _copy_postgresql(_name(url), made.name)
+        return made
+
+    def put_into(self, url: str) -> None:
+        """Replace all that the database at ``url`` holds."""
+        if url.startswith("sqlite"):
+            _copy_sqlite(self.name, _path(url))
+        else:
+            name = _name(url)
+            postgresql_server(durable=False).execute(f"DROP DATABASE {name} WITH (FORCE)")
+            _copy_postgresql(self.name, name)
+
+
+def _path(url: str) -> str:
+    return url.removeprefix("sqlite:///")
+
+
+def _name(url: str) -> str:
+    return url.partition("@/")[2].partition("?")[0]
+
+
+def _copy_sqlite(source: str, target: str) -> None:
+    with closing(sqlite3.connect(source)) as read, closing(sqlite3.connect(target)) as written:
+        read.backup(written)
+
+
+def _copy_postgresql(source: str, target: str) -> None:
+    server = postgresql_server(durable=False)
+    server.execute(f"CREATE DATABASE {target} TEMPLATE {source} STRATEGY FILE_COPY")
 
 
 @dataclass(frozen=True)

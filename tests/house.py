@@ -3,7 +3,7 @@
 The emulators are the sandbox's own; only the sockets are left out.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +20,7 @@ from plugin.edge import http
 from plugin.edge.discovery import find_adapters
 from plugin.edge.emulator import Emulator, Happening
 from plugin.edge.inprocess import InProcess
+from plugin.edge.shelf import Shelf
 from plugin.edge.world import World
 from plugin.runtime import Runtime
 from plugin.sandbox.emulators import EMULATORS
@@ -31,7 +32,8 @@ from plugin.store.base import db
 from plugin.store.integrations import Connection, Integration
 from plugin.store.mirror import CompanyRow, WorkspaceRow
 from plugin.store.work import Job, JobState, TicketEntry
-from plugin.vault import Vault
+from plugin.vault import KEY_FILE, Vault
+from tests import snapshots
 from tests.databases import bare_app
 from tests.rig import small_world
 
@@ -39,6 +41,7 @@ HOST, VENDOR = "connectwise_psa", "kaspersky_ksc"
 AT_ONCE = (0.0, 0.0)
 """Second and third tries without a pause: nothing is gained by waiting for an emulator."""
 
+_key: list[bytes] = []
 _ORIGINS = {kind: f"http://127.0.0.1:{place}" for place, kind in enumerate(EMULATORS, 1)}
 
 
@@ -63,7 +66,8 @@ class House:
     app: Flask
     runtime: Runtime
     clock: HandClock
-    emulators: Mapping[str, Emulator]
+    emulators: "_Emulators"
+    url: str
     woken: list[str] = field(default_factory=list)
 
     def connect(self, kind: str, name: str = "") -> Connection:
@@ -79,7 +83,23 @@ class House:
         )
 
     def integrate(self, host: str = HOST, vendor: str = VENDOR) -> Integration:
-        """Connect both sides, map every workspace by name, switch the critical rule on."""
+        """Connect both sides, map every workspace by name, switch the critical rule on.
+
+        A house in which nothing was done yet gets a copy of the first one that did all this.
+        """
+        if self.emulators or self.clock.offset or not snapshots.untouched():
+            return self._integrate(host, vendor)
+        key = (db.engine.dialect.name, self.emulators.world, host, vendor)
+        kept = snapshots.find(key)
+        if kept is None:
+            self._integrate(host, vendor)
+            snapshots.take(key, self.url, self.emulators)
+        else:
+            self.clock.offset = kept.taken - datetime.now(UTC)
+            self.emulators.update(snapshots.put_back(kept, self.url, _open_emulator))
+        return db.session.scalars(select(Integration)).one()
+
+    def _integrate(self, host: str, vendor: str) -> Integration:
         host_connection, vendor_connection = self.connect(host), self.connect(vendor)
         made = integrations.create(
             self.runtime, "tester", host_connection, vendor_connection, "Integration"
@@ -144,13 +164,19 @@ class _Emulators(dict[str, Emulator]):
     """The sandbox's emulators, each made when it is first asked for or called."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        """Show ``world`` in each of them."""
+        self.world = world
 
     def __missing__(self, kind: str) -> Emulator:
-        made = self[kind] = EMULATORS[kind](origin=_ORIGINS[kind])
-        made.faults.sleep = lambda seconds: None
-        made.reset(self._world)
+        made = self[kind] = _open_emulator(kind)
+        made.reset(self.world)
         return made
+
+
+def _open_emulator(kind: str, shelf: Shelf | None = None) -> Emulator:
+    made = EMULATORS[kind](shelf, origin=_ORIGINS[kind])
+    made.faults.sleep = lambda seconds: None
+    return made
 
 
 class _Network(dict[str, Any]):
@@ -175,6 +201,7 @@ def open_house(url: str, folder: Path, companies: int = 3, devices: int = 24) ->
     data = folder / "data"
     data.mkdir(exist_ok=True)
     said = {"BRIDGEHEAD_DATA": str(data), "BRIDGEHEAD_DATABASE_URL": url}
+    _share_key(data)
     runtime = Runtime(
         settings=_unhurried(load(said, root=folder)),
         vault=Vault.load(data),
@@ -183,13 +210,25 @@ def open_house(url: str, folder: Path, companies: int = 3, devices: int = 24) ->
         now=clock,
         transports=_Network(emulators),
     )
-    house = House(app, runtime, clock, emulators)
+    house = House(app, runtime, clock, emulators, url)
     runtime.waker.append(house.woken.append)
     app.extensions["bridgehead"] = runtime
     with app.app_context(), patch.object(http, "BACKOFF", AT_ONCE):
         yield house
         db.session.remove()
         db.engine.dispose()
+
+
+def _share_key(data: Path) -> None:
+    """Give every installation of this process the same vault key, so that copies can be opened."""
+    path = data / KEY_FILE
+    if path.exists():
+        return
+    if not _key:
+        Vault.load(data)
+        _key.append(path.read_bytes())
+    path.write_bytes(_key[0])
+    path.chmod(0o600)
 
 
 def _unhurried(settings: Settings) -> Settings:

@@ -115,6 +115,13 @@ class Shelf:
         self._counters.clear()
         self._tables.clear()
 
+    def copy(self) -> "Shelf":
+        """Return a shelf in memory that holds the same records and counters."""
+        made = Shelf()
+        self._file.backup(made._file)
+        made._counters = dict(self._counters)
+        return made
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

@@ -63,7 +63,9 @@ def finish(house: House, kind: str, rounds: int = 12) -> None:
         house.emulators[kind].clock.offset += timedelta(seconds=60)
         house.emulators[kind].background()
         house.work_all()
-    db.session.rollback()
+        db.session.rollback()
+        if not db.session.scalar(select(func.count()).where(Action.ended_at.is_(None))):
+            break
 
 
 def counts(wish: ActionWish) -> dict[str, int]:

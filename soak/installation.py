@@ -47,6 +47,7 @@ class Installation:
         """Choose ports; nothing is started yet."""
         first = free_ports(20)
         self.folder = folder
+        self.web = ("127.0.0.1", first)
         self.address = f"http://127.0.0.1:{first}"
         self.sandbox = f"http://127.0.0.1:{first + 1}"
         self.environment = {
@@ -88,6 +89,14 @@ class Installation:
                 return bool(answer.status == 200)
         except OSError:
             return False
+
+    def problems(self) -> str:
+        """Return what keeps the web process from being ready, in its own words."""
+        try:
+            urllib.request.urlopen(f"{self.address}/readyz", timeout=2).close()
+        except urllib.error.HTTPError as refused:
+            return refused.read().decode()
+        return ""
 
     def processes(self) -> list[psutil.Process]:
         """Return every process of the installation, the watching one first."""

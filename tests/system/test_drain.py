@@ -18,7 +18,13 @@ import pytest
 
 from soak.installation import free_ports
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not os.environ.get("BRIDGEHEAD_SOAK"),
+        reason="left to the soak: it is long, and test_run.py sees the main part",
+    ),
+]
 GRACE = 4.0
 
 
@@ -64,12 +70,7 @@ class Web:
         return [leader, *leader.children(recursive=True)]
 
 
-LONG = pytest.mark.skipif(
-    not os.environ.get("BRIDGEHEAD_SOAK"), reason="left to the soak: it is long"
-)
-
-
-@pytest.fixture(params=["run", pytest.param("web", marks=LONG)])
+@pytest.fixture(params=["run", "web"])
 def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Web]:
     """Give a web process alone, and a whole installation."""
     yield from _started(tmp_path, request.param)
@@ -116,7 +117,6 @@ def _end_watched(web: Web) -> None:
 
 
 @pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM, signal.SIGTERM]])
-@LONG
 def test_ctrl_c_and_a_second_signal_skip_the_grace(web: Web, signals: list[int]) -> None:
     family = web.family()
     began = time.monotonic()

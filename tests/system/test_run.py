@@ -1,6 +1,8 @@
 """The whole program as a newcomer starts it: real processes, real sockets, the sandbox's MSP."""
 
+import http.client
 import signal
+import socket
 from collections.abc import Iterator
 
 import psutil
@@ -134,9 +136,21 @@ def test_killing_the_watching_process_ends_the_others_and_a_new_start_works(
     assert installation.api("tickets")["total"] == tickets
 
 
-def test_ctrl_c_leaves_no_process_behind(installation: Installation) -> None:
+def test_a_term_signal_turns_the_proxy_away_first_and_ctrl_c_then_ends_everything(
+    installation: Installation,
+) -> None:
     processes = installation.processes()
     assert len(processes) >= 4
+    call = b"POST /webhooks/none HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
+    with socket.create_connection(installation.web, 5) as begun:
+        begun.sendall(call + b"{")
+        processes[0].send_signal(signal.SIGTERM)
+        installation.wait_for(
+            lambda: "this process is ending" in installation.problems(), 3, "the proxy is not told"
+        )
+        begun.sendall(b"}")
+        with http.client.HTTPResponse(begun) as answer:
+            answer.begin()
+            assert 400 <= answer.status < 500
     assert installation.stop(signal.SIGINT) == 0
-    _, alive = psutil.wait_procs(processes, timeout=10)
-    assert alive == []
+    assert psutil.wait_procs(processes, timeout=5)[1] == []

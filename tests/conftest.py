@@ -19,8 +19,8 @@ pytest_plugins = ["tests.databases"]
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Use one worker more than there are processors: many tests wait for a server or a browser."""
-    return len(os.sched_getaffinity(0)) + 1
+    """Use two workers more than there are processors: many tests wait for a server or a browser."""
+    return len(os.sched_getaffinity(0)) + 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -103,13 +103,16 @@ class Yard:
 @contextmanager
 def open_yard(url: str, folder: Path) -> Iterator[Yard]:
     with open_house(url, folder) as house:
+        made = house.integrate()
         emulator = Served(house.emulators[VENDOR])
+        with writing():
+            db.session.get_one(Connection, made.vendor.id).origin_override = emulator.origin
         guard.install(house.app)
         health.install(house.app)
         house.app.register_blueprint(door.blueprint)
         house.app.register_blueprint(health.blueprint)
         server = Served(house.app)
-        yard = Yard(house, server, house.integrate())
+        yard = Yard(house, server, made)
         try:
             yield yard
         finally:

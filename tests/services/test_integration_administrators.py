@@ -64,11 +64,14 @@ def workspaces() -> list[str]:
 
 def working(house: House, host: str = AUTOMATE) -> Integration:
     """Make an integration that has all it needs, and let it start."""
+    return house.once(("working", host), lambda: _work(house, host))
+
+
+def _work(house: House, host: str) -> None:
     made = draft(house, host)
     integrations.choose_workspaces(house.runtime, ME, made, workspaces()[:2])
     administrators.add(house.runtime, ME, made, f"{ANNA};Anna\n{BEN}")
     house.work_all()
-    return made
 
 
 def kept(house: House) -> list[dict[str, Any]]:

@@ -273,6 +273,24 @@ def sync_now(
     ]
 
 
+def sync_workspace(
+    runtime: Runtime, actor: str, integration: Integration, workspace_id: str, *, full: bool = False
+) -> SyncRun:
+    """Ask for the devices, licences and detections of one workspace that the integration serves.
+
+    A workspace that it does not serve, or that the vendor no longer has, is a RuleError.
+    """
+    vendor = integration.vendor
+    served = {link.workspace_id for link in integration.links}
+    if workspace_id not in served & set(scopes_of(runtime, vendor)):
+        unit = runtime.adapter_class(vendor.kind).words.workspace
+        raise RuleError("workspace_id", f"{integration.name} does not serve this {unit}")
+    run = sync.ask(runtime, vendor, sync.DATA, scope=workspace_id, by=actor, full=full)
+    sync.write_down(runtime, actor, f"{vendor.name}: {run.scope_name}")
+    watch.ask(runtime, vendor, [workspace_id], now=True)
+    return run
+
+
 # -- switches and rules ------------------------------------------------------------------------
 
 

@@ -125,6 +125,10 @@ class SyncWishSchema(Wish):
         load_default=False,
         metadata={"description": "Everything, and let vanished devices go without a question"},
     )
+    workspace_id = Text(
+        load_default="",
+        metadata={"description": "Only this workspace, by the id the vendor gives it"},
+    )
 
 
 class RunsSchema(Answer):
@@ -264,7 +268,10 @@ class IntegrationSync(MethodView):
     @door.takes(SyncWishSchema, required=False)
     @door.answers(RunsSchema, 202)
     def post(self, given: dict[str, Any], number: int) -> dict[str, list[SyncRun]]:
-        """Ask for everything the integration needs; watch the runs."""
+        """Ask for everything the integration needs, or for one workspace; watch the runs."""
         integration = known(integrations.get, number)
-        asked = integrations.sync_now(runtime(), person().name, integration, full=given["full"])
-        return {"runs": asked}
+        who, full = person().name, given["full"]
+        if workspace_id := given["workspace_id"]:
+            run = integrations.sync_workspace(runtime(), who, integration, workspace_id, full=full)
+            return {"runs": [run]}
+        return {"runs": integrations.sync_now(runtime(), who, integration, full=full)}

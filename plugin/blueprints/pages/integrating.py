@@ -59,6 +59,17 @@ def choose_workspaces(integration_id: int) -> Answer:
     return to("integrations.integration", integration_id=integration_id)
 
 
+@blueprint.post("/integrations/<int:integration_id>/workspaces/sync")
+@allow(Role.TECHNICIAN)
+def sync_workspace(integration_id: int) -> Answer:
+    """Ask for the data of one workspace, and show how far that is."""
+    row = one(Integration, integration_id)
+    workspace_id = request.form.get("workspace_id", "")
+    run = integrations.sync_workspace(runtime(), person().name, row, workspace_id)
+    flash(f"{run.scope_name} is being synchronised. You can leave this page.", "ok")
+    return to("activity.run", run_id=run.id)
+
+
 def _workspaces_page(row: Integration, faults: Faults, ticked: set[str]) -> str:
     return show(
         "integrations/workspaces.html",

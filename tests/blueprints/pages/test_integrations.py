@@ -6,6 +6,7 @@ from html import unescape
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from plugin.services import (
     access,
@@ -18,7 +19,9 @@ from plugin.services import (
 from plugin.services.access import Role
 from plugin.store.base import db, writing
 from plugin.store.integrations import Integration, TicketRule
+from plugin.store.journal import AuditEntry
 from plugin.store.mirror import WorkspaceRow
+from plugin.store.work import SyncRun
 from tests.blueprints.pages.office import Office, open_office
 from tests.blueprints.pages.test_forms import at_field
 
@@ -148,6 +151,35 @@ def test_whoever_comes_second_overwrites_nothing(
     assert answer.status_code == 409
     assert "Somebody else changed Clients while you looked at it" in answer.text
     assert people(office) == before
+
+
+def test_one_workspace_is_synchronised_alone(office: Office) -> None:
+    shown = office.technician.read(f"{ONE}/workspaces")
+    (served,) = re.findall(r'name="workspace_id" value="([^"]+)"', shown)
+    path = f"{ONE}/workspaces/sync"
+    answer = office.technician.post(path, {"workspace_id": served})
+    assert answer.status_code == 303
+    told = unescape(office.technician.read(answer.location))
+    assert "is being synchronised" in told
+    office.house.work_all()
+    assert "Done" in office.technician.read(answer.location)
+    newest = db.session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
+    assert newest is not None
+    assert (newest.action, newest.actor) == ("sync.ask", "technician@example.com")
+
+
+def test_a_workspace_that_is_not_served_is_not_synchronised(office: Office) -> None:
+    before = db.session.scalar(select(func.count()).select_from(SyncRun))
+    answer = office.technician.post(f"{ONE}/workspaces/sync", {"workspace_id": "none"})
+    assert answer.status_code == 422
+    assert "Clients does not serve this workspace" in answer.text
+    token = {"X-CSRF-Token": office.technician.token}
+    wish = {"workspace_id": "none"}
+    refused = office.technician.client.post(f"/api/v1{ONE}/sync", json=wish, headers=token)
+    assert (refused.status_code, "workspace_id" in refused.text) == (422, True)
+    office.fresh()
+    assert db.session.scalar(select(func.count()).select_from(SyncRun)) == before
+    assert "Sync now" not in office.viewer.read(f"{ONE}/workspaces")
 
 
 def test_a_removed_administrators_sign_in_is_kept_out_of_this_integration_alone(

@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from plugin.domain.contracts import ListsGroups
+from plugin.domain.contracts import ListsGroups, Scope, Vendor
 from plugin.domain.model import Group
 from plugin.runtime import Runtime
 from plugin.services.mirror import CHUNK, Counts, clean
@@ -53,6 +53,21 @@ def is_early(runtime: Runtime, connection: Connection) -> bool:
         return False
     mine = select(VendorGroup.id).where(VendorGroup.vendor_id == connection.id)
     return db.session.scalar(mine.limit(1)) is None
+
+
+def are_fresh(runtime: Runtime, connection: Connection) -> bool:
+    """Tell whether the groups need not be walked again yet.
+
+    A vendor that is asked workspace by workspace takes several calls for each; its groups change
+    seldom, so once a day is enough.
+    """
+    last = _last_run(connection)
+    if last is None or last.state != "done" or is_early(runtime, connection):
+        return False
+    every = timedelta(seconds=runtime.settings.limits.sync.reconcile)
+    kind = runtime.adapter_class(connection.kind)
+    by_workspace = issubclass(kind, Vendor) and kind.scope == Scope.WORKSPACE
+    return by_workspace and runtime.now() - last.asked_at < every
 
 
 def discovery(runtime: Runtime, connection: Connection) -> Discovery:

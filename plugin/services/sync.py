@@ -104,7 +104,9 @@ def ask_all(
 ) -> list[SyncRun]:
     """Ask for everything a connection has, detections included: "Sync now"."""
     write_down(runtime, by, connection.name)
-    runs = [ask(runtime, connection, what, by=by) for what in _lists_of(runtime, connection)]
+    fresh = GROUPS if groups.are_fresh(runtime, connection) else ""
+    lists = [each for each in _lists_of(runtime, connection) if each != fresh]
+    runs = [ask(runtime, connection, what, by=by) for what in lists]
     scopes = scopes_of(runtime, connection)
     watch.ask(runtime, connection, scopes, now=True)
     return runs + [
@@ -139,6 +141,8 @@ def _pause(runtime: Runtime, connection: Connection, what: str) -> float:
     limits = runtime.settings.limits.sync
     if what == GROUPS and groups.is_early(runtime, connection):
         return groups.AGAIN_SECONDS
+    if what == GROUPS and groups.are_fresh(runtime, connection):
+        return limits.reconcile
     if what == COMPUTERS:  # whose computer is whose changes slowly, and is a long list
         return limits.reconcile
     return limits.interval if connection.side == Side.VENDOR else limits.poll_host

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from plugin.edge.emulator import Happening
 from plugin.services import groups, sync
@@ -81,3 +81,16 @@ def test_only_a_vendor_with_groups_is_asked(house: House) -> None:
     house.sync(made)
     assert not groups.has_groups(house.runtime, made)
     assert groups.GROUPS not in set(db.session.scalars(select(SyncRun.what)))
+
+
+@pytest.mark.parametrize(("kind", "walks"), [("kaspersky_ksc", [1, 1, 2]), (ESET, [1, 2, 3])])
+def test_groups_that_cost_calls_for_each_workspace_are_walked_once_a_day(
+    house: House, kind: str, walks: list[int]
+) -> None:
+    query = select(func.count()).select_from(SyncRun).where(SyncRun.what == groups.GROUPS)
+    connection, seen = house.connect(kind), []
+    for hours in (0.1, 24, 0):
+        house.sync(connection)
+        seen.append(db.session.scalar(query))
+        house.clock.forward(hours * 3600)
+    assert seen == walks

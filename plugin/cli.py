@@ -211,11 +211,12 @@ def run_sandbox() -> None:
     sandbox = Sandbox(settings.data / "sandbox")
     sandbox.serve(settings.sandbox_port + 1)
     control = Served(control_app(sandbox), settings.sandbox_port)
-    click.echo(f"sandbox: {control.origin}")
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    stopping.wait()
+    click.echo(f"sandbox: {control.origin}")
+    while not stopping.wait(0.5):  # a signal that another thread got is handled when this wakes
+        pass
     control.stop()
     sandbox.stop()
 

@@ -46,7 +46,8 @@ class Program:
         ]
         for thread in threads:
             thread.start()
-        self.stopping.wait()
+        while not self.stopping.wait(0.5):  # a signal that another thread got is handled then
+            pass
         for thread in threads:
             thread.join(5)
         return 1 if self._refused else 0

@@ -56,18 +56,21 @@ def center(facts: Facts) -> Least:
 
     A session is started, proved to be at the right client and ended: 3. A search is made, counted
     (no part says that it is the last), read in parts and released: 3 + parts; keys are counted by
-    the search. Without news hosts come again, since the server tells no changes; of the events
-    only the last is read, and no incident is newer than the last. The main server has a session
-    (not proved: 2) for the list of virtual servers and their statistics.
+    the search. Administration groups, like keys, are asked for once a day, and fit into one part.
+    Without news hosts come again, since the server tells no changes; of the events only the last is
+    read, and no incident is newer than the last. The main server has a session (not proved: 2) for
+    the list of virtual servers and their statistics.
     """
     clients = len(facts.devices)
     hosts = sum(3 + _pages(each) for each in facts.devices)
     keys = clients * (2 + _pages(facts.licences // clients, KEY_PAGE))
+    groups = clients * (3 + 1)
     found = clients * (3 + _pages(facts.detections // clients))
     incidents = clients * (3 + (1 if facts.incidents else 0))
     always = 4 + 3 * clients + hosts
     delta = always + clients * (3 + 1) + clients * 3
-    return Least(always + keys + found + incidents, delta, "FindHosts, last event, FindIncidents")
+    full = always + keys + groups + found + incidents
+    return Least(full, delta, "FindHosts, last event, FindIncidents")
 
 
 def eset(facts: Facts) -> Least:

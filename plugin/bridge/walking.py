@@ -8,7 +8,14 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from plugin.bridge.server import LateError, Server, persist
-from plugin.domain.contracts import Adapter, FieldKind, FindsDetections, ReportsLicences, Vendor
+from plugin.domain.contracts import (
+    Adapter,
+    FieldKind,
+    FindsDetections,
+    ListsWorkspaceGroups,
+    ReportsLicences,
+    Vendor,
+)
 from plugin.domain.errors import AnswerError, EdgeError
 from plugin.domain.model import Page
 from plugin.domain.relay import pack, pack_error
@@ -122,6 +129,9 @@ def _pages(vendor: Vendor, task: Task) -> Iterator[tuple[str, Page[Any]]]:
     if "licences" in wish["parts"] and isinstance(vendor, ReportsLicences):
         licences: Page[Any] = Page(tuple(vendor.licences(scope)))
         yield from (("licences", each) for each in _cut(licences))
+    if "groups" in wish["parts"] and isinstance(vendor, ListsWorkspaceGroups):
+        groups: Page[Any] = Page(tuple(vendor.workspace_groups(scope)))
+        yield from (("groups", each) for each in _cut(groups))
 
 
 def _cut(page: Page[Any]) -> Iterator[Page[Any]]:

@@ -272,6 +272,14 @@ class ListsGroups(ABC):
         """Yield the ids of the devices that are in the group now."""
 
 
+class ListsWorkspaceGroups(ABC):
+    """Has groups that are asked for one workspace at a time."""
+
+    @abstractmethod
+    def workspace_groups(self, workspace_id: str) -> Iterator[Group]:
+        """Yield every group of a workspace that this account can see."""
+
+
 class ManagesAdministrators(ABC):
     """Knows who may manage an integration at the vendor."""
 

@@ -1,9 +1,11 @@
 """What a full listing means for the rows we hold: which vanished, and whether to believe it."""
 
 import hashlib
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,21 @@ class SeenRows:
     def __contains__(self, number: int) -> bool:
         place, bit = divmod(number, 8)
         return place < len(self._bits) and bool(self._bits[place] >> bit & 1)
+
+    def pack(self) -> str:
+        """Return it as a short text, for :meth:`unpack`."""
+        return b64encode(zlib.compress(self._bits)).decode()
+
+    @classmethod
+    def unpack(cls, text: str) -> Self:
+        """Return what was packed.
+
+        >>> seen = SeenRows(); seen.add(7); 7 in SeenRows.unpack(seen.pack())
+        True
+        """
+        seen = cls()
+        seen._bits = bytearray(zlib.decompress(b64decode(text)))
+        return seen
 
     def missing_from(self, numbers: Iterable[int]) -> Iterator[int]:
         """Yield those of ``numbers`` that were not seen."""

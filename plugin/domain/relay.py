@@ -18,12 +18,12 @@ from plugin.domain.errors import (
     RuleError,
     TransientError,
 )
-from plugin.domain.model import Detection, Device, Licence, Page
+from plugin.domain.model import Detection, Device, Group, Licence, Page
 
 Row = TypeVar("Row")
 
 PARTS: Mapping[str, type[Any]] = types.MappingProxyType(
-    {"devices": Device, "licences": Licence, "detections": Detection}
+    {"devices": Device, "licences": Licence, "groups": Group, "detections": Detection}
 )
 """What a page may hold, by its word."""
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from plugin.domain.contracts import ListsGroups, Scope, Vendor
+from plugin.domain.contracts import ListsGroups
 from plugin.domain.model import Group
 from plugin.runtime import Runtime
 from plugin.services.mirror import CHUNK, Counts, clean
@@ -42,7 +42,7 @@ class Discovery:
 
 
 def has_groups(runtime: Runtime, connection: Connection) -> bool:
-    """Tell whether the vendor of this connection has groups."""
+    """Tell whether the vendor of this connection lists groups for all its clients at once."""
     kind = runtime.adapters.get(connection.kind)
     return kind is not None and issubclass(kind, ListsGroups)
 
@@ -55,23 +55,11 @@ def is_early(runtime: Runtime, connection: Connection) -> bool:
     return db.session.scalar(mine.limit(1)) is None
 
 
-def are_fresh(runtime: Runtime, connection: Connection) -> bool:
-    """Tell whether the groups need not be walked again yet.
-
-    A vendor that is asked workspace by workspace takes several calls for each; its groups change
-    seldom, so once a day is enough.
-    """
-    last = _last_run(connection)
-    if last is None or last.state != "done" or is_early(runtime, connection):
-        return False
-    every = timedelta(seconds=runtime.settings.limits.sync.reconcile)
-    kind = runtime.adapter_class(connection.kind)
-    by_workspace = issubclass(kind, Vendor) and kind.scope == Scope.WORKSPACE
-    return by_workspace and runtime.now() - last.asked_at < every
-
-
 def discovery(runtime: Runtime, connection: Connection) -> Discovery:
-    """Return how far the discovery is."""
+    """Return how far the discovery is.
+
+    Groups that are asked for by workspace come with its devices; nobody waits for them.
+    """
     counts: dict[bool, int] = dict(
         db.session.execute(
             select(VendorGroup.dynamic, func.count(VendorGroup.id))
@@ -83,7 +71,9 @@ def discovery(runtime: Runtime, connection: Connection) -> Discovery:
     lives = run is not None and run.living is not None
     known = sum(counts.values())
     return Discovery(
-        finding=not known and (lives or run is None or is_early(runtime, connection)),
+        finding=has_groups(runtime, connection)
+        and not known
+        and (lives or run is None or is_early(runtime, connection)),
         static=counts.get(False, 0),
         dynamic=counts.get(True, 0),
         seen=run.seen if run is not None and lives else 0,
@@ -126,9 +116,23 @@ def store(
     session.flush()
 
 
-def forget(session: Session, vendor_id: int, seen: set[str], counts: Counts) -> None:
-    """Forget the groups that a whole listing did not show."""
+def forget(
+    session: Session,
+    vendor_id: int,
+    seen: set[str],
+    counts: Counts,
+    *,
+    workspace_id: str | None = None,
+) -> None:
+    """Forget the groups (of a workspace, or of all when None) that a whole listing did not show.
+
+    One that shows none forgets none: a user who lost its rights sees none.
+    """
+    if not seen:
+        return
     mine = select(VendorGroup.group_id).where(VendorGroup.vendor_id == vendor_id)
+    if workspace_id is not None:
+        mine = mine.where(VendorGroup.workspace_id == workspace_id)
     gone = sorted(set(session.scalars(mine)) - seen)
     for start in range(0, len(gone), CHUNK):
         part = VendorGroup.group_id.in_(gone[start : start + CHUNK])

@@ -24,6 +24,9 @@ from plugin.store.upsert import insert_into
 
 Value = TypeVar("Value")
 
+FIGURES = ("seen", "created", "updated", "unchanged", "removed", "failed", "withheld")
+"""What a run counts, by the names of :class:`Counts` and of its row."""
+
 CHUNK = 500
 AT_ONCE = {"insertmanyvalues_page_size": 25}
 """Rows in one INSERT that gives rows back: each number of rows is a statement of its own, which

@@ -13,6 +13,7 @@ from plugin.domain.contracts import (
     JoinsCustomers,
     KeepsIntegrations,
     ListsGroups,
+    ListsWorkspaceGroups,
     MakesInstallers,
     ManagesAdministrators,
     ReportsLicences,
@@ -41,6 +42,7 @@ from tests.contracts.vendor_abilities import (
     LicencePromises,
     ResolvingPromises,
     UsagePromises,
+    WorkspaceGroupPromises,
 )
 from tests.contracts.vendor_suite import (
     VendorSuite,
@@ -108,6 +110,7 @@ SUITES: dict[type, type[VendorSuite]] = {
     ReportsLicences: LicencePromises,
     ReportsUsage: UsagePromises,
     ListsGroups: GroupPromises,
+    ListsWorkspaceGroups: WorkspaceGroupPromises,
     RunsActions: ActionPromises,
     ManagesAdministrators: AdministratorPromises,
     KeepsIntegrations: IntegrationPromises,

@@ -10,6 +10,7 @@ from plugin.domain.contracts import (
     JoinsCustomers,
     KeepsIntegrations,
     ListsGroups,
+    ListsWorkspaceGroups,
     MakesInstallers,
     ManagesAdministrators,
     ReportsLicences,
@@ -186,6 +187,23 @@ class GroupPromises(VendorSuite):
 
     def test_a_device_says_which_groups_it_is_in(self, vendor: Vendor) -> None:
         known = {group.id for group in able(vendor, ListsGroups).groups()}
+        assert {each for device in all_devices(vendor) for each in device.groups} <= known
+
+
+class WorkspaceGroupPromises(VendorSuite):
+    """ListsWorkspaceGroups."""
+
+    def test_groups_of_a_workspace_are_listed_once_and_are_its_own(self, vendor: Vendor) -> None:
+        lister = able(vendor, ListsWorkspaceGroups)
+        for scope in scopes(vendor):
+            groups = list(lister.workspace_groups(scope))
+            assert groups
+            assert len({group.id for group in groups}) == len(groups)
+            assert {group.workspace_id for group in groups} == {scope}
+
+    def test_a_device_names_only_groups_of_its_workspace(self, vendor: Vendor) -> None:
+        lister = able(vendor, ListsWorkspaceGroups)
+        known = {group.id for scope in scopes(vendor) for group in lister.workspace_groups(scope)}
         assert {each for device in all_devices(vendor) for each in device.groups} <= known
 
 

@@ -7,6 +7,7 @@ import pytest
 from plugin.domain.contracts import (
     FindsDetections,
     ListsGroups,
+    ListsWorkspaceGroups,
     ReportsLicences,
     ReportsUsage,
     Scope,
@@ -72,4 +73,6 @@ def listings(vendor: Vendor) -> list[Listing]:
         found.append(("usage", lambda: list(vendor.usage(scope, EPOCH.date()))))
     if isinstance(vendor, ListsGroups):
         found.append(("groups", lambda: list(vendor.groups())))
+    if isinstance(vendor, ListsWorkspaceGroups):
+        found.append(("groups", lambda: list(vendor.workspace_groups(scope))))
     return found

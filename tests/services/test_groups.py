@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from plugin.edge.emulator import Happening
 from plugin.services import groups, sync
+from plugin.services.scopes import scopes_of
 from plugin.store.base import db, writing
 from plugin.store.groups import VendorGroup
 from plugin.store.work import SyncRun
@@ -83,14 +84,38 @@ def test_only_a_vendor_with_groups_is_asked(house: House) -> None:
     assert groups.GROUPS not in set(db.session.scalars(select(SyncRun.what)))
 
 
-@pytest.mark.parametrize(("kind", "walks"), [("kaspersky_ksc", [1, 1, 2]), (ESET, [1, 2, 3])])
-def test_groups_that_cost_calls_for_each_workspace_are_walked_once_a_day(
-    house: House, kind: str, walks: list[int]
+def test_groups_that_cost_calls_for_each_workspace_come_with_its_devices_once_a_day(
+    house: House,
 ) -> None:
-    query = select(func.count()).select_from(SyncRun).where(SyncRun.what == groups.GROUPS)
-    connection, seen = house.connect(kind), []
+    vendor = house.integrate().vendor
+    assert vendor.kind == "kaspersky_ksc"
+    owners = {each.workspace_id for each in groups.of_connection(vendor)}
+    assert owners == set(scopes_of(house.runtime, vendor))
+    asked = []
     for hours in (0.1, 24, 0):
-        house.sync(connection)
-        seen.append(db.session.scalar(query))
+        house.emulators[vendor.kind].requests.clear()
+        house.sync(vendor)
+        asked.append(searches_for_groups(house))
         house.clock.forward(hours * 3600)
-    assert seen == walks
+    assert asked == [0, 0, len(owners)]
+    assert not groups.discovery(house.runtime, vendor).finding
+
+
+def searches_for_groups(house: House) -> int:
+    """Return how often the Security Center was asked for the groups of a virtual server."""
+    heard = [each["path"] for each in house.emulators["kaspersky_ksc"].requests]
+    return sum(path.endswith("HostGroup.FindGroups") for path in heard)
+
+
+def test_a_group_that_left_its_workspace_is_forgotten_and_others_stay(house: House) -> None:
+    vendor = house.integrate().vendor
+    known = {each.group_id for each in groups.of_connection(vendor)}
+    here, there = scopes_of(house.runtime, vendor)[0], "another"
+    with writing() as session:
+        for name, place in (("gone", here), ("foreign", there)):
+            row = VendorGroup(vendor_id=vendor.id, group_id=name, name=name, first_seen_at=START)
+            row.seen_at, row.workspace_id = START, place
+            session.add(row)
+    house.clock.forward(24 * 3600)
+    house.sync(vendor)
+    assert {each.group_id for each in groups.of_connection(vendor)} == known | {"foreign"}

@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from plugin.domain.contracts import FindsDetections, ReportsLicences
+from plugin.domain.contracts import FindsDetections, ListsWorkspaceGroups, ReportsLicences
 from plugin.domain.errors import RuleError, TransientError
-from plugin.domain.model import Detection, Device, Licence, Page
+from plugin.domain.model import Detection, Device, Group, Licence, Page
 from plugin.domain.relay import PARTS, unpack, unpack_error
 from plugin.runtime import Runtime
 from plugin.services.bridges.history import BRIDGE_ONLY, note
@@ -45,7 +45,7 @@ class LateError(RuleError):
 # -- the job's side ------------------------------------------------------------------------------
 
 
-class Relayed(FindsDetections):
+class Relayed(FindsDetections, ReportsLicences, ListsWorkspaceGroups):
     """A vendor seen through the pages that a bridge posted."""
 
     def __init__(self, task: BridgeTask) -> None:
@@ -63,6 +63,19 @@ class Relayed(FindsDetections):
         """Yield the detection pages."""
         self._expect("detections", cursor)
         return self._pages("detections")
+
+    def licences(self, workspace_id: str) -> Iterator[Licence]:
+        """Yield the licences."""
+        return self._rows("licences")
+
+    def workspace_groups(self, workspace_id: str) -> Iterator[Group]:
+        """Yield the groups."""
+        return self._rows("groups")
+
+    def _rows(self, part: str) -> Iterator[Any]:
+        self._expect(part, self._wish["cursor"])
+        for page in self._pages(part):
+            yield from page.rows
 
     def _expect(self, part: str, cursor: str | None) -> None:
         if part not in self._wish["parts"] or self._wish["cursor"] != cursor:
@@ -86,16 +99,6 @@ class Relayed(FindsDetections):
             yield unpack(PARTS[part], json.loads(body or "{}"))
 
 
-class RelayedLicences(Relayed, ReportsLicences):
-    """The same for a vendor that lists licences."""
-
-    def licences(self, workspace_id: str) -> Iterator[Licence]:
-        """Yield the licences."""
-        self._expect("licences", self._wish["cursor"])
-        for page in self._pages("licences"):
-            yield from page.rows
-
-
 def turn(
     runtime: Runtime, claim: Claim, connection: Connection, scope: str, wish: Mapping[str, Any]
 ) -> Relayed | datetime | None:
@@ -108,7 +111,7 @@ def turn(
         select(BridgeTask).where(BridgeTask.kind == claim.kind, BridgeTask.subject == claim.subject)
     )
     if task is not None and task.state == TaskState.DONE:
-        return _outcome(runtime, connection, task)
+        return _outcome(task)
     lease = db.session.get(BridgeLease, (connection.id, scope))
     holder = lease.bridge_id if lease is not None else None
     claim.heard = False
@@ -122,14 +125,13 @@ def turn(
     return runtime.now() + LOOK_AGAIN
 
 
-def _outcome(runtime: Runtime, connection: Connection, task: BridgeTask) -> Relayed:
+def _outcome(task: BridgeTask) -> Relayed:
     error = task.outcome.get("error")
     if error is not None:
         with writing() as session:
             _drop(session, task.id)
         raise unpack_error(error)
-    lists_licences = issubclass(runtime.adapter_class(connection.kind), ReportsLicences)
-    return RelayedLicences(task) if lists_licences else Relayed(task)
+    return Relayed(task)
 
 
 def _wait_for_bridge(runtime: Runtime, connection: Connection, scope: str) -> datetime:

@@ -90,7 +90,7 @@ class EsetConnectEmulator(FindingRoutes, TaskRoutes):
     # -- what happens ------------------------------------------------------------------------
 
     def happen(self, happening: Happening) -> dict[str, Any] | None:
-        """Play ``detection``, ``incident``, ``device-status``, ``device-added``, group changes.
+        """Play ``detection``, ``incident``, ``device-status``, devices and members come and gone.
 
         ``workspace``, ``device`` and ``group`` are ids or names; without them a new device each
         time.
@@ -102,6 +102,7 @@ class EsetConnectEmulator(FindingRoutes, TaskRoutes):
             "incident": self._open_incident,
             "device-status": self._change_status,
             "device-added": self._add_device,
+            "device-removed": self._remove_device,
             "group-joined": self._join,
             "group-left": self._leave,
         }
@@ -201,6 +202,16 @@ class EsetConnectEmulator(FindingRoutes, TaskRoutes):
         self.estate.add(identifier, record)
         told = {"device": identifier, "name": record["name"], "workspace": record["group"]}
         return {"what": "device-added", **told}
+
+    def _remove_device(self, details: Record) -> Record | None:
+        device = self._pick_device(details)
+        if device is None:
+            return None
+        estate = self.estate  # it is made when first asked for, so before the device goes
+        record = self.table("devices").pop(device)
+        estate.remove(device, record)
+        told = {"device": device, "name": record["name"], "workspace": record["group"]}
+        return {"what": "device-removed", **told}
 
     def _join(self, details: Record) -> Record | None:
         return self._move_member(details, joined=True)

@@ -164,6 +164,14 @@ class Estate:
         self.device_ids.append(identifier)
         self._direct.setdefault(device["group"], []).append(identifier)
 
+    def remove(self, identifier: str, device: Mapping[str, Any]) -> None:
+        """Let a device go, from dynamic groups too."""
+        self.device_ids.remove(identifier)
+        self._direct[device["group"]].remove(identifier)
+        for group_id, members in list(self._members.items()):
+            if identifier in members:
+                self._members[group_id] = {k: v for k, v in members.items() if k != identifier}
+
     def members(self, group_id: str, *, deep: bool) -> list[tuple[str, str]]:
         """Return (group, device) of a static or dynamic group's members, subgroups' too if deep."""
         found = [(group_id, device) for device in self._direct.get(group_id, ())]

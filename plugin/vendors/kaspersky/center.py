@@ -7,12 +7,11 @@ it, so that no answer can show another client's data.
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
-from functools import partial
 
 from plugin.domain.contracts import (
     Advice,
     FindsDetections,
-    ListsGroups,
+    ListsWorkspaceGroups,
     ReportsLicences,
     ReportsUsage,
     Rung,
@@ -21,7 +20,7 @@ from plugin.domain.contracts import (
     Vendor,
     Words,
 )
-from plugin.domain.errors import EdgeError, MissingError, RuleError
+from plugin.domain.errors import EdgeError, RuleError
 from plugin.domain.model import (
     ActionKind,
     ActionProgress,
@@ -56,7 +55,7 @@ PAGE = 500
 
 
 class SecurityCenter(
-    Vendor, FindsDetections, ReportsLicences, ReportsUsage, ListsGroups, RunsActions
+    Vendor, FindsDetections, ReportsLicences, ReportsUsage, ListsWorkspaceGroups, RunsActions
 ):
     """One account at one Administration Server."""
 
@@ -115,23 +114,9 @@ class SecurityCenter(
         yield from restarted(lambda: walk.incidents(since, self.page_size))
         yield from restarted(lambda: walk.events(since, self._link.now(), self.page_size))
 
-    def groups(self) -> Iterator[Group]:
-        """Yield the administration groups of every virtual server."""
-        for workspace in self.workspaces():
-            yield from restarted(partial(self._groups_of, workspace.id))
-
-    def members(self, group_id: str) -> Iterator[str]:
-        """Yield the ids of the devices that are directly in a group."""
-        workspace_id, _, number = group_id.partition(":")
-        if not number.isdecimal():
-            raise MissingError(TITLE, "has no such group", code="not_found")
-        search = searches.hosts(int(number))
-        found = restarted(lambda: self._device_pages(workspace_id, search))
-        seen: set[str] = set()
-        for page in found:
-            new = [device.id for device in page.rows if device.id not in seen]
-            seen.update(new)
-            yield from new
+    def workspace_groups(self, workspace_id: str) -> Iterator[Group]:
+        """Yield the administration groups of a virtual server."""
+        yield from restarted(lambda: self._groups_of(workspace_id))
 
     # -- licences ------------------------------------------------------------------------------
 

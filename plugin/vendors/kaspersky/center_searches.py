@@ -15,10 +15,9 @@ LIFETIME = 900
 _OWN_SERVER_ONLY = {"KLGRP_FIND_FROM_CUR_VS_ONLY": True}
 
 
-def hosts(group: int | None = None) -> Search:
-    """Search for every host of the session's server, or those directly in a group."""
-    condition = "" if group is None else f"(KLHST_WKS_GROUPID={group:d})"
-    return _accessor("HostGroup.FindHosts", condition, wire.HostWire, "KLHST_WKS_HOSTNAME")
+def hosts() -> Search:
+    """Search for every host of the session's server."""
+    return _accessor("HostGroup.FindHosts", "", wire.HostWire, "KLHST_WKS_HOSTNAME")
 
 
 def groups() -> Search:

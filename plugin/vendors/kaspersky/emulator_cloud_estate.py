@@ -130,10 +130,11 @@ class Estate:
 
     def remove_device(self, device: str) -> None:
         """Forget a device; what is left of it is the change."""
+        index = self.index  # it is made when first asked for, so before the device goes
         record = self.table("devices").pop(device)
-        owned = self.index.devices[record["tenant"]]
+        owned = index.devices[record["tenant"]]
         del owned[bisect_left(owned, device)]
-        self.index.using[record["licence"]] -= 1
+        index.using[record["licence"]] -= 1
         self._note_change(device, record["tenant"], removed=True)
 
     def _note_change(self, device: str, tenant: str, *, removed: bool) -> None:

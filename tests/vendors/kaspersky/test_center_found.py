@@ -51,7 +51,7 @@ def test_keys_are_read_by_their_number_not_by_the_word_eof(sessions: Sessions, s
 
 
 def test_nothing_found_is_one_empty_part(sessions: Sessions) -> None:
-    with Found(sessions, HOME, ACCESSOR, searches.hosts(group=1)) as found:
+    with Found(sessions, HOME, ACCESSOR, searches.incidents_above(10**9)) as found:
         assert list(found.parts(10)) == [([], True)]
 
 

@@ -21,7 +21,16 @@ from plugin.domain.errors import RuleError
 from plugin.domain.model import Device
 from plugin.domain.reconcile import Guard, SeenRows
 from plugin.runtime import Runtime
-from plugin.services import counting, groups, mapping, mirror, suggesting, tickets, watch
+from plugin.services import (
+    counting,
+    groups,
+    host_writing,
+    mapping,
+    mirror,
+    suggesting,
+    tickets,
+    watch,
+)
 from plugin.services.bridges import tasks
 from plugin.services.bridges.tasks import Relayed
 from plugin.services.groups import GROUPS
@@ -381,6 +390,8 @@ class _Walk:
             return relayed
         vendor = relayed or self.runtime.vendor(self.connection)
         self._devices(vendor)
+        if self.counts.changed:
+            host_writing.devices_changed(self.runtime, self.connection.id)
         if self.counts.created:
             suggesting.ask_for_all(self.runtime, self.connection.id, later=True)
         if isinstance(vendor, ReportsLicences) and self._licences_due():

@@ -52,7 +52,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['integration_id'], ['integration.id'], name=op.f('fk_host_write_integration_id_integration')),
     sa.ForeignKeyConstraint(['vendor_id'], ['connection.id'], name=op.f('fk_host_write_vendor_id_connection')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_host_write')),
-    sa.UniqueConstraint('host_id', 'computer_id', 'field_id', name=op.f('uq_host_write_host_id'))
+    sa.UniqueConstraint('host_id', 'computer_id', 'field_id', name=op.f('uq_host_write_host_id_computer_id_field_id'))
     )
     with op.batch_alter_table('host_write', schema=None) as batch_op:
         batch_op.create_index('ix_host_write_list', ['integration_id', 'field_id', 'state'], unique=False)

@@ -139,7 +139,7 @@ def settle(
         )
         if row is None or row.state not in {WriteState.PERSON, WriteState.LEFT}:
             raise RuleError("computer", "no person's value stands there (any more)")
-        if row.theirs != shown:
+        if _lines(row.theirs or "") != _lines(shown):
             text = f"another value stands at {row.computer_name} by now; look at it again"
             raise ConflictError("computer", text)
         row.allowed = row.theirs if overwrite else None
@@ -156,6 +156,11 @@ def settle(
         )
         host_writing.wish(runtime, session, integration)
     runtime.wake(host_writing.lane_of(integration))
+
+
+def _lines(text: str) -> list[str]:
+    """Return a text without the kinds of line ends, which a browser's form changes."""
+    return text.splitlines()
 
 
 def forget(integration: Integration) -> None:

@@ -162,7 +162,9 @@ class Targets:
         )
 
     def _is_due(self, row: Row[Any] | None, target: Target) -> bool:
-        if row is None or row.wanted != target.wanted or row.looked_at < self._asked_at:
+        if row is None or (row.device_id, row.wanted) != (target.device_id, target.wanted):
+            return True
+        if row.looked_at < self._asked_at:
             return True
         if row.allowed is not None:
             return True
@@ -189,11 +191,14 @@ def is_kept_by_another(row: HostWrite, integration_id: int, target: Target) -> b
         DeviceMatch.computer_id == row.computer_id,
         DeviceMatch.state.in_(SURE),
     )
-    served = exists().where(
-        WorkspaceLink.integration_id == row.integration_id,
-        WorkspaceLink.vendor_id == row.vendor_id,
-        WorkspaceLink.workspace_id == row.workspace_id,
-        StateField.integration_id == row.integration_id,
-        StateField.field_id == row.field_id,
+    served = (
+        select(WorkspaceLink.id)
+        .join(StateField, StateField.integration_id == WorkspaceLink.integration_id)
+        .where(
+            WorkspaceLink.integration_id == row.integration_id,
+            WorkspaceLink.vendor_id == row.vendor_id,
+            WorkspaceLink.workspace_id == row.workspace_id,
+            StateField.field_id == row.field_id,
+        )
     )
-    return bool(db.session.scalar(select(matched & served)))
+    return bool(db.session.scalar(select(matched & served.exists())))

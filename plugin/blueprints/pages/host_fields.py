@@ -1,4 +1,4 @@
-"""Protection state in the host: the field, what writing it would do, the switch, people's values."""
+"""Protection state in the host: its field, what writing would do, the switch, people's values."""
 
 import logging
 from collections.abc import Sequence

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from plugin.edge.emulator import Happening
+from plugin.edge.emulator import Happening, serve
 from plugin.services import device_matching, host_fields, host_writing
 from plugin.services.access import Role
 from plugin.services.handlers import HANDLERS, HOOKS
@@ -250,6 +250,21 @@ def test_a_cut_answer_after_the_write_leads_to_no_second_one(office: Office) -> 
     assert written(office).count(row.computer_id) == 1
     now = row_of(row.computer_id)
     assert (now.state, now.written, now.sent) == ("written", now.wanted, None)
+
+
+def test_over_real_sockets_a_cut_answer_leads_to_no_second_write_either(office: Office) -> None:
+    emulator, row = office.house.emulators[HOST], rows()[0]
+    with serve(emulator) as origin:
+        with writing() as session:
+            session.get_one(Integration, 1).host.origin_override = origin
+        path = f"(?i)computers/{row.computer_id}/extrafields/{FIELD}"
+        emulator.add_fault("done-but-timeout", path=path, seconds=0.01)
+        switch(office)
+        assert row_of(row.computer_id).state == "sent"
+        office.house.clock.forward(3600)
+        done(office)
+        assert set(states().values()) == {WriteState.WRITTEN}
+    assert sorted(written(office)) == sorted(each.computer_id for each in rows())
 
 
 class KilledError(BaseException):

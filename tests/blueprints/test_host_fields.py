@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from plugin.edge.emulator import Happening, serve
-from plugin.services import device_matching, host_fields, host_writing
+from plugin.services import device_matching, host_fields, host_writing, integration_changes
 from plugin.services.access import Role
 from plugin.services.handlers import HANDLERS, HOOKS
 from plugin.services.host_targets import Target
@@ -475,6 +475,21 @@ def test_what_was_written_stays_ours_when_the_integration_comes_back(office: Off
     office.house.emulators[HOST].requests.clear()
     turn(office, row, other(row))
     assert written(office) == [row.computer_id]
+
+
+def test_a_move_to_another_platform_forgets_the_field_and_keeps_the_memory(
+    office: Office,
+) -> None:
+    switch(office)
+    kept = [each.id for each in rows()]
+    made = db.session.get_one(Integration, 1)
+    desk = office.house.connect("connectwise_psa")
+    integration_changes.move(office.house.runtime, "tester", made, desk)
+    office.fresh()
+    assert db.session.get(StateField, 1) is None
+    assert made.writes_extra_fields is False
+    assert [each.id for each in rows()] == kept
+    assert "No field was chosen" in office.viewer.read("/integrations/1")
 
 
 def test_the_api_does_the_same(office: Office) -> None:

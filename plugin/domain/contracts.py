@@ -511,15 +511,19 @@ class KeepsConfigurations(ABC):
 
 
 class KeepsExtraFields(ABC):
-    """Has extra data fields on computers."""
+    """Has fields of the MSP's own on its records of computers (or of configurations)."""
 
     @abstractmethod
     def extra_fields(self, computer_id: str) -> tuple[ExtraField, ...]:
-        """Return the fields of a computer with their values."""
+        """Return the fields of a computer with their values; every computer has the same ones."""
 
     @abstractmethod
     def set_extra_field(self, computer_id: str, field_id: str, value: str) -> ExtraField:
-        """Write one field and return it as read back."""
+        """Write one field and return it as read back; it is never sent twice.
+
+        RuleError when the field cannot hold ``value``; TransientError when it is unclear whether
+        it was written.
+        """
 
 
 class RunsCommands(ABC):

@@ -405,13 +405,18 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class ExtraField:
-    """An extra data field of a host computer; ``options`` are the allowed words of a drop-down."""
+    """A field that an MSP added to the host's records of computers.
+
+    ``options`` are the allowed words of a drop-down; a check box has ``false`` and ``true``.
+    ``untouched`` says that the value is the one a new computer has.
+    """
 
     id: str
     title: str
     value: str
     options: tuple[str, ...] = ()
     read_only: bool = False
+    untouched: bool = False
 
 
 @dataclass(frozen=True, slots=True)

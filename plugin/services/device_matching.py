@@ -15,6 +15,7 @@ from plugin.domain.contracts import Host, KeepsConfigurations, ListsComputers
 from plugin.domain.device_matching import Machine, Match, match
 from plugin.domain.errors import RuleError
 from plugin.runtime import Runtime
+from plugin.services import host_writing
 from plugin.services.journal import audit
 from plugin.services.lists import Ask, Listing
 from plugin.store.base import db, writing
@@ -69,6 +70,7 @@ def work(runtime: Runtime, claim: Claim) -> datetime | None:
         claim.renew()
         with writing() as session:
             _Room(session, *sides, workspace_id, runtime.now()).settle(computers[company_id])
+    host_writing.devices_changed(runtime, sides[1])
     return runtime.now() + timedelta(seconds=runtime.settings.limits.sync.reconcile)
 
 

@@ -14,6 +14,7 @@ from plugin.services import (
     counting,
     device_matching,
     follow,
+    host_writing,
     inbox,
     mail,
     notice_watch,
@@ -52,6 +53,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         connections.CHECK: connections.work_check,
         connections.REMOVE: connections.work_removal,
         device_matching.LOOK: device_matching.work,
+        host_writing.RUN: host_writing.work,
         mail.RUN: mail.work,
         receiver.JOB_KIND: _delivery,
         registration.KEEP: registering.work,
@@ -62,6 +64,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
 HOOKS: Mapping[str, Hook] = MappingProxyType(
     {
         actions.RUN: actions.note_fate,
+        host_writing.RUN: host_writing.note_fate,
         sync.RUN: outcomes.note_run,
         ticket_decisions.SEND: outcomes.note_ticket,
         receiver.JOB_KIND: inbox.note_fate,

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from plugin.domain.contracts import OpensTickets
 from plugin.domain.errors import RuleError
 from plugin.runtime import Runtime
-from plugin.services import connections, integrations, notices, registration
+from plugin.services import connections, host_fields, integrations, notices, registration
 from plugin.services.journal import audit
 from plugin.store.base import db, writing
 from plugin.store.integrations import (
@@ -174,6 +174,7 @@ def _carry_over(runtime: Runtime, integration: Integration, host: Connection) ->
         link.platform = host.kind
     integration.writes_tickets = False
     integration.writes_configurations = integration.writes_extra_fields = False
+    host_fields.forget(integration)
     _fit_rules(runtime, integration, host)
     integrations.settle_state(runtime, integration)
 

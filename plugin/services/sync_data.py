@@ -9,7 +9,7 @@ from plugin.domain.contracts import ListsWorkspaceGroups, ReportsLicences, Vendo
 from plugin.domain.errors import AnswerError, MissingError
 from plugin.domain.model import Device, Page
 from plugin.domain.reconcile import Guard
-from plugin.services import counting, groups, mirror, suggesting, sync_position
+from plugin.services import counting, groups, host_writing, mirror, suggesting, sync_position
 from plugin.services.bridges import tasks
 from plugin.services.bridges.tasks import Relayed
 from plugin.services.mirror import FIGURES, Counts
@@ -34,6 +34,8 @@ class DataWalk(Walk):
             return relayed
         vendor = relayed or self.runtime.vendor(self.connection)
         self._devices(vendor)
+        if self.counts.changed:
+            host_writing.devices_changed(self.runtime, self.connection.id)
         if self.counts.created:
             suggesting.ask_for_all(self.runtime, self.connection.id, later=True)
         if "licences" in parts and isinstance(vendor, ReportsLicences):

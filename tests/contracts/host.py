@@ -349,15 +349,31 @@ class ExtraFieldPromises(HostSuite):
     """KeepsExtraFields."""
 
     def test_a_field_is_written_and_read_back(self, host: Host) -> None:
-        keeper = able(host, KeepsExtraFields)
-        computer = next(iter(able(host, ListsComputers).computers()))
-        fields = [each for each in keeper.extra_fields(computer.id) if not each.read_only]
+        keeper, computer = able(host, KeepsExtraFields), _some_computer(host)
+        fields = [each for each in keeper.extra_fields(computer) if not each.read_only]
         assert fields
         field = next((each for each in fields if not each.options), fields[0])
         value = field.options[0] if field.options else "Protected"
-        written = keeper.set_extra_field(computer.id, field.id, value)
+        written = keeper.set_extra_field(computer, field.id, value)
         assert (written.id, written.value) == (field.id, value)
-        assert written in keeper.extra_fields(computer.id)
+        assert written in keeper.extra_fields(computer)
+
+    def test_a_field_or_a_computer_that_is_not_there_is_told(self, host: Host) -> None:
+        keeper, computer = able(host, KeepsExtraFields), _some_computer(host)
+        field = next(each for each in keeper.extra_fields(computer) if not each.read_only)
+        with pytest.raises(RuleError):
+            keeper.set_extra_field(computer, "987654", "x")
+        with pytest.raises(MissingError):
+            keeper.set_extra_field("987654", field.id, "x")
+
+
+def _some_computer(host: Host) -> str:
+    """Return the id of a record that stands for a computer."""
+    if isinstance(host, ListsComputers):
+        return next(iter(host.computers())).id
+    keeper = able(host, KeepsConfigurations)
+    every = (each for company in host.companies() for each in keeper.configurations(company.id))
+    return next(every).id
 
 
 class CommandPromises(HostSuite):

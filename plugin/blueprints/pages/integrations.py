@@ -16,6 +16,8 @@ from plugin.services import (
     administrators,
     connections,
     device_matching,
+    host_fields,
+    host_writing,
     integration_changes,
     integrations,
     lists,
@@ -153,6 +155,8 @@ def _page(row: Integration, faults: Faults) -> str:
         others=[each for each in lists.integration_names(scope()) if each[0] not in _out()],
         left_behind=integration_changes.left_behind(row),
         matches_devices=device_matching.matches(runtime(), row),
+        writes_fields=host_writing.can_write(runtime(), row),
+        state_field=host_fields.field_of(row),
         rules_on=sum(rule.enabled for rule in row.rules),
         errors=faults,
     )

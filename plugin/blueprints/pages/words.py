@@ -126,6 +126,7 @@ _GROUPS = {
     "integration_changes": "integrations",
     "mapping": "integrations",
     "matching": "integrations",
+    "host_fields": "integrations",
 }
 
 

@@ -59,6 +59,7 @@ def _field(row: Mapping[str, Any]) -> ExtraField:
         value=("true" if value else "false") if kind == "checkbox" else value,
         options=_options(row),
         read_only=bool(row["read_only"]) or not kind,
+        untouched=bool(row["is_default"]),
     )
 
 
@@ -68,6 +69,8 @@ def _kind(row: Mapping[str, Any]) -> str:
 
 def _options(row: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what a drop-down offers: published as an object, its keys are what is stored."""
+    if row["checkbox"] is not None:
+        return ("false", "true")
     given = (row["dropdown"] or {}).get("options") or ()
     if not isinstance(given, dict | list | tuple):
         return ()

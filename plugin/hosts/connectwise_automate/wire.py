@@ -170,6 +170,7 @@ class ExtraFieldWire(AutomateWire):
     id = Text(data_key="extrafielddefinitionid", required=True, validate=_NOT_EMPTY)
     title = Text(data_key="title")
     read_only = fields.Boolean(data_key="isreadonly", load_default=False, allow_none=True)
+    is_default = fields.Boolean(data_key="isdefaultvalue", load_default=False, allow_none=True)
     text = fields.Nested(
         TextSettingsWire, data_key="textfieldsettings", load_default=None, allow_none=True
     )

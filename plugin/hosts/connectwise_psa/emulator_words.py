@@ -34,4 +34,6 @@ PRODUCTS = (
     ("BACKUP-SRV", "Server backup, 1 TB", 49.0, 31.0),
     ("OLD-AV", "Legacy antivirus (no longer sold)", 1.5, 0.9),
 )
+DEVICE_FIELDS = ("Managed by", "Protection state")
+"""The custom fields that this MSP made for its configurations."""
 SCREENS = (("company", "Company"), ("contact", "Contact"), ("ticket", "Service Ticket"))

@@ -9,6 +9,7 @@ from plugin.edge.world import Client, Machine, World
 from plugin.hosts.connectwise_psa.emulator_records import Record, Records
 from plugin.hosts.connectwise_psa.emulator_words import (
     BOARDS,
+    DEVICE_FIELDS,
     MEMBERS,
     OWNER,
     PRIORITIES,
@@ -169,15 +170,16 @@ class Builder:
     def _places(self) -> None:
         for screen, name in SCREENS:
             self.add("system/connectwisehostedscreens", screenId=screen, name=name)
-        field = {
-            "podId": 1,
-            "caption": "Managed by",
-            "sequenceNumber": 1,
-            "fieldTypeIdentifier": "Text",
-            "entryTypeIdentifier": "EntryField",
-            "~collection": "company/configurations",
-        }
-        self.records.add("system/userdefinedfields", field, OWNER)
+        for place, caption in enumerate(DEVICE_FIELDS, start=1):
+            field = {
+                "podId": 1,
+                "caption": caption,
+                "sequenceNumber": place,
+                "fieldTypeIdentifier": "Text",
+                "entryTypeIdentifier": "EntryField",
+                "~collection": "company/configurations",
+            }
+            self.records.add("system/userdefinedfields", field, OWNER)
 
     # -- one client ------------------------------------------------------------------------------
 
@@ -278,7 +280,7 @@ class Builder:
 
     def _configuration(self, machine: Machine, company: int) -> None:
         server = machine.device_class is DeviceClass.SERVER
-        field: Record = {"id": 1, "caption": "Managed by", "type": "Text"}
+        usual: Record = {"type": "Text", "entryMethod": "EntryField", "numberOfDecimals": 0}
         self.add(
             "company/configurations",
             name=machine.name if machine.number % 11 else machine.name.lower(),
@@ -290,7 +292,10 @@ class Builder:
             osType=machine.operating_system,
             ipAddress=machine.address,
             activeFlag=True,
-            customFields=[{**field, "entryMethod": "EntryField", "numberOfDecimals": 0}],
+            customFields=[
+                {"id": place, "caption": caption, **usual}
+                for place, caption in enumerate(DEVICE_FIELDS, start=1)
+            ],
         )
 
 

@@ -10,6 +10,7 @@ from plugin.hosts.connectwise_psa.billing import Billing
 from plugin.hosts.connectwise_psa.callbacks import Callbacks
 from plugin.hosts.connectwise_psa.check import Check, advice
 from plugin.hosts.connectwise_psa.configurations import Configurations
+from plugin.hosts.connectwise_psa.custom_fields import CustomFields
 from plugin.hosts.connectwise_psa.members import Members
 from plugin.hosts.connectwise_psa.pages import Pages
 from plugin.hosts.connectwise_psa.rights import rights
@@ -22,7 +23,9 @@ _FIELDS = "id,identifier,name,website,addressLine1,city,deletedFlag,status"
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-class ConnectWisePsa(Tickets, Billing, Callbacks, Configurations, Pages, Members, Host):
+class ConnectWisePsa(
+    Tickets, Billing, Callbacks, Configurations, CustomFields, Pages, Members, Host
+):
     """ConnectWise PSA (formerly Manage), REST 3.0."""
 
     kind = "connectwise_psa"

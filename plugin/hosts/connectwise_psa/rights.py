@@ -44,8 +44,8 @@ _WRITING = (
     ),
     (
         "Companies > Configurations: Add and Edit",
-        "Writing configurations, where that is switched on.",
-        "Configurations are refused.",
+        "Writing the protection state into a custom field, where that is switched on.",
+        "No state is written.",
     ),
 )
 

@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from plugin.domain.model import Choice, Company, Configuration, Member, TicketView
+from plugin.domain.model import Choice, Company, Configuration, ExtraField, Member, TicketView
 from plugin.edge.wire import Text
 from plugin.hosts.connectwise_psa.wire_base import (
     Id,
@@ -16,6 +16,7 @@ from plugin.hosts.connectwise_psa.wire_base import (
     reference,
 )
 
+_TEXTS = frozenset({"Text", "TextArea"})
 SERVICE_TICKET = "serviceticket"
 LEFT = frozenset({"inactive", "former", "closed", "cancelled", "lost", "deleted", "delinquent"})
 """Company statuses that say a client is gone; statuses are free text, these are the usual ones."""
@@ -157,6 +158,28 @@ class ConfigurationWire(PsaWire):
             serial=told["serial_number"],
             device_identifier=told["device_identifier"],
             macs=tuple(told["mac_address"].replace(",", " ").replace(";", " ").split()),
+        )
+
+
+class CustomFieldWire(PsaWire):
+    """A custom field of a record, with its value."""
+
+    id = Id(required=True)
+    caption = Text()
+    type = Text()
+    entry_method = Text()
+    value = fields.Raw(load_default=None, allow_none=True)
+
+    @classmethod
+    def field(cls, row: object, who: str) -> ExtraField:
+        """Return the field; only plain texts can be set, a list's words are not told here."""
+        told = cls.parse(row, who, "a custom field")
+        value = told["value"]
+        return ExtraField(
+            id=told["id"],
+            title=told["caption"],
+            value="" if value is None else str(value),
+            read_only=told["type"] not in _TEXTS or told["entry_method"] not in {"", "EntryField"},
         )
 
 

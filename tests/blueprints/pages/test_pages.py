@@ -49,6 +49,7 @@ FOR_ALL = (
     "/coverage",
     "/coverage?host=1&q=zzz",
     "/integrations/1/rules",
+    "/integrations/1/field",
     "/deliveries",
     "/deliveries?state=dead&kind=unread&connection=1",
     "/runs",

@@ -221,7 +221,7 @@ def test_the_custom_fields_of_a_line_go_along(host: ConnectWisePsa, caller: Call
     caller.psa.records.add(
         "system/userdefinedfields", {**fields, "~collection": collection}, "zadmin"
     )
-    value = {"op": "replace", "path": "customFields", "value": [{"id": 2, "value": "theirs"}]}
+    value = {"op": "replace", "path": "customFields", "value": [{"id": 3, "value": "theirs"}]}
     caller.call("PATCH", "/finance/agreements/1/additions/1", [value])
     caller.switch(custom_fields=True)
     host.set_quantity(lines(host)[0], Decimal(9), None)

@@ -213,14 +213,10 @@ def test_contacts_are_changed_by_position_and_cannot_be_put(caller: Caller) -> N
 def test_custom_fields_keep_what_is_left_out(caller: Caller) -> None:
     path = "/company/configurations/1"
     fields = caller.get(path)["customFields"]
+    usual = {"type": "Text", "entryMethod": "EntryField", "numberOfDecimals": 0}
     assert fields == [
-        {
-            "id": 1,
-            "caption": "Managed by",
-            "type": "Text",
-            "entryMethod": "EntryField",
-            "numberOfDecimals": 0,
-        }
+        {"id": 1, "caption": "Managed by", **usual},
+        {"id": 2, "caption": "Protection state", **usual},
     ]
     caller.call("PATCH", path, replace("customFields", [{"id": 1, "value": "us"}]))
     caller.call("PATCH", path, replace("customFields", []))

@@ -17,6 +17,7 @@ from plugin.edge.http import Http, Timeouts
 from plugin.edge.link import Classify, Link, stand_in
 from plugin.edge.pace import Pace
 from plugin.settings import EffectiveEnvironment, Environment, Settings
+from plugin.settings import Pace as PaceLimit
 from plugin.store.base import db
 from plugin.store.integrations import Connection, Preference
 from plugin.vault import Vault
@@ -150,6 +151,15 @@ class Runtime:
         with self._lock:
             return {number: shared.pace.left() for number, shared in self._shared.items()}
 
+    def pace_of(self, connection: Connection) -> PaceLimit:
+        """Return how fast a connection's remote may be called."""
+        sandbox = connection.origin_override is not None
+        return self.settings.limits.pace_of(connection.kind, sandbox=sandbox)
+
+    def calls_made(self, connection: Connection) -> int:
+        """Return how many calls the calling thread has made to a connection's remote so far."""
+        return self._shared_by(connection).pace.taken_here
+
     def _shared_by(self, connection: Connection) -> _Shared:
         if not inspect(connection).has_identity:
             return self._new_shared(connection)
@@ -159,7 +169,7 @@ class Runtime:
             return self._shared[connection.id]
 
     def _new_shared(self, connection: Connection) -> _Shared:
-        pace = self.settings.limits.pace_of(connection.kind)
+        pace = self.pace_of(connection)
         limits = self.settings.limits.circuit
         circuit = Circuit(
             connection.name,

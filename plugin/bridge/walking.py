@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from plugin.bridge.server import LateError, Server, persist
+from plugin.bridge.server import Ended, LateError, Server, persist
 from plugin.domain.contracts import Adapter, FieldKind, FindsDetections, ReportsLicences, Vendor
 from plugin.domain.errors import AnswerError, EdgeError
 from plugin.domain.model import Page
@@ -58,7 +58,7 @@ class Adapters:
         return cast(Callable[[Link], Adapter], kind)(link)
 
     def _door(self, connection: Mapping[str, Any], certificate: str) -> Any:  # noqa: ANN401
-        pace = self._pace(connection)
+        pace = self.pace_of(connection)
 
         def open_http(base: str, *, who: str, classify: Classify | None = None) -> Http:
             host = urlsplit(base).hostname or ""
@@ -74,7 +74,8 @@ class Adapters:
 
         return open_http
 
-    def _pace(self, connection: Mapping[str, Any]) -> Pace:
+    def pace_of(self, connection: Mapping[str, Any]) -> Pace:
+        """Return the pace that all threads keep at a connection's remote."""
         wanted = (connection["per_second"], connection["burst"])
         with self._lock:
             held = self._paces.get(connection["id"])
@@ -96,7 +97,8 @@ def _certificate(kind: type[Adapter], settings: Mapping[str, str]) -> str:
 
 def walk(server: Server, adapters: Adapters, task: Task, stopping: threading.Event) -> None:
     """Do one task and acknowledge it; LateError when it was given to another meanwhile."""
-    started = time.monotonic()
+    started, pace = time.monotonic(), adapters.pace_of(task["connection"])
+    before = pace.taken_here
     number, error = 0, None
     try:
         for number, (part, page) in enumerate(_pages(adapters.of(task["connection"]), task), 1):
@@ -106,8 +108,8 @@ def walk(server: Server, adapters: Adapters, task: Task, stopping: threading.Eve
         raise
     except EdgeError as failure:
         error = pack_error(failure)
-    seconds = time.monotonic() - started
-    persist(lambda: server.done(task, number, seconds, error), stopping)
+    ended = Ended(number, time.monotonic() - started, error, pace.taken_here - before)
+    persist(lambda: server.done(task, ended), stopping)
 
 
 def _pages(vendor: Vendor, task: Task) -> Iterator[tuple[str, Page[Any]]]:

@@ -3,15 +3,16 @@
 from collections import Counter
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
-from plugin.bridge.server import LateError
+from plugin.bridge.server import Ended, LateError
 from plugin.domain.errors import RefusedError
 from plugin.edge.emulator import Happening
 from plugin.services import integrations
 from plugin.services.bridges import registry
 from plugin.store.base import db, writing
 from plugin.store.bridges import BridgePage, BridgeTask
+from plugin.store.integrations import Connection
 from plugin.store.mirror import DetectionRow, DeviceRow, WorkspaceRow
 from plugin.store.work import RunState, SyncRun
 from tests.bridge.yard import Yard
@@ -49,6 +50,19 @@ def test_a_bridge_fetches_what_the_server_would_and_it_is_stored_once(yard: Yard
     assert db.session.scalar(select(func.count()).select_from(BridgeTask)) == 0
 
 
+def test_what_a_bridges_look_costs_the_vendor_is_counted(yard: Yard) -> None:
+    with writing() as session:
+        session.execute(update(Connection).values(look_calls=0.0))
+    hand = yard.enrol("pc1")
+    yard.house.clock.forward(120)
+    hand.beat()
+    yard.house.work_all()
+    assert hand.work() > 0
+    yard.house.work_all()
+    db.session.expire_all()
+    assert yard.vendor.look_calls >= 5
+
+
 def test_a_lost_bridges_work_goes_to_another_and_its_late_pages_are_refused(yard: Yard) -> None:
     direct = devices()
     dead, living = yard.enrol("pc1"), yard.enrol("pc2")
@@ -67,7 +81,7 @@ def test_a_lost_bridges_work_goes_to_another_and_its_late_pages_are_refused(yard
     with pytest.raises(LateError):
         dead.server.post(task, 1, "devices", {"rows": []})
     with pytest.raises(LateError):
-        dead.server.done(task, 0, 1.0, None)
+        dead.server.done(task, Ended(0, 1.0))
     living.work()
     yard.house.work_all()
     assert devices() == direct

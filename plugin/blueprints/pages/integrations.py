@@ -20,6 +20,7 @@ from plugin.services import (
     integrations,
     lists,
     registration,
+    watch,
 )
 from plugin.services.access import Role
 from plugin.store.integrations import Connection, Integration, Side
@@ -154,5 +155,6 @@ def _page(row: Integration, faults: Faults) -> str:
         left_behind=integration_changes.left_behind(row),
         matches_devices=device_matching.matches(runtime(), row),
         rules_on=sum(rule.enabled for rule in row.rules),
+        look_minutes=watch.minutes_if_stretched(runtime(), row.vendor),
         errors=faults,
     )

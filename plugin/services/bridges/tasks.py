@@ -51,6 +51,8 @@ class Relayed(FindsDetections):
     def __init__(self, task: BridgeTask) -> None:
         """Read the pages of ``task``, one at a time."""
         self.task_id, self._wish = task.id, dict(task.wish)
+        self.calls = int(task.outcome.get("calls", 0))
+        """How many calls the walk took; 0 when the bridge's program is too old to say."""
 
     def devices(self, workspace_id: str, cursor: str | None) -> Iterator[Page[Device]]:
         """Yield the device pages; TransientError when the bridge was asked for something else."""
@@ -269,7 +271,7 @@ def _connection_told(runtime: Runtime, vendor_id: int) -> dict[str, Any]:
     """Return all that makes an adapter elsewhere: for a bridge's memory alone, never its disk."""
     connection = db.session.get_one(Connection, vendor_id)
     environment = Environment(connection.environment or runtime.environment().value)
-    pace = runtime.settings.limits.pace_of(connection.kind)
+    pace = runtime.pace_of(connection)
     sharers = max(1, _sharers(vendor_id))
     return {
         "id": connection.id,
@@ -334,11 +336,12 @@ def _belongs(task: BridgeTask, part: str, page: Page[Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a walk ended at the bridge: pages posted, seconds taken, the failure if there was one."""
+    """How a walk ended at the bridge: pages posted, seconds and calls taken, its failure if any."""
 
     pages: int
     seconds: float
     error: object = None
+    calls: int = 0
 
 
 def acknowledge(runtime: Runtime, bridge: Bridge, task_id: int, fence: int, ending: Ending) -> None:
@@ -357,12 +360,16 @@ def acknowledge(runtime: Runtime, bridge: Bridge, task_id: int, fence: int, endi
                     "pages", f"{held} of {ending.pages} pages have arrived; send the others."
                 )
             task.state, task.ended_at = TaskState.DONE, runtime.now()
-            task.outcome = {"error": ending.error} if failure else {"pages": ending.pages}
+            task.outcome = {"error": ending.error} if failure else _told(ending)
             _measure(session, bridge, task, ending.seconds, failed=failure is not None)
             _make_due(runtime, session, task)
         if failure is not None:
             bridge.last_error, bridge.last_error_at = str(failure)[:2000], runtime.now()
     runtime.wake(lane)
+
+
+def _told(ending: Ending) -> dict[str, int]:
+    return {"pages": ending.pages, "calls": ending.calls}
 
 
 def _measure(

@@ -1,0 +1,23 @@
+"""what a look for detections costs.
+
+Revision: 0012, after 0010.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = '0012'
+down_revision = '0010'
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    with op.batch_alter_table('connection', schema=None) as batch_op:
+        cost = sa.Column('look_calls', sa.Double(), server_default='0', nullable=False)
+        batch_op.add_column(cost)
+
+
+def downgrade() -> None:
+    with op.batch_alter_table('connection', schema=None) as batch_op:
+        batch_op.drop_column('look_calls')

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from sqlalchemy import inspect
 
 from plugin.domain.contracts import Adapter, FieldKind, Host, Vendor
 from plugin.domain.errors import RuleError
+from plugin.domain.hearing import Hearing
 from plugin.edge.addresses import AddressGuard
 from plugin.edge.circuit import Circuit
 from plugin.edge.http import Http, Timeouts
@@ -58,6 +60,7 @@ class Runtime:
     now: Callable[[], datetime] = utc_now
     waker: list[Callable[[str], None]] = field(default_factory=list)
     transports: Mapping[str, Any] = field(default_factory=dict)
+    hearing: Hearing = field(default_factory=lambda: Hearing(utc_now, monotonic), repr=False)
     _made: threading.local = field(default_factory=threading.local, repr=False)
     _shared: dict[int, _Shared] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)

@@ -98,7 +98,7 @@ def _certificate(kind: type[Adapter], settings: Mapping[str, str]) -> str:
 def walk(server: Server, adapters: Adapters, task: Task, stopping: threading.Event) -> None:
     """Do one task and acknowledge it; LateError when it was given to another meanwhile."""
     started, pace = time.monotonic(), adapters.pace_of(task["connection"])
-    before = pace.taken_here
+    before, waited = pace.taken_here, pace.waited_here
     number, error = 0, None
     try:
         for number, (part, page) in enumerate(_pages(adapters.of(task["connection"]), task), 1):
@@ -108,7 +108,9 @@ def walk(server: Server, adapters: Adapters, task: Task, stopping: threading.Eve
         raise
     except EdgeError as failure:
         error = pack_error(failure)
-    ended = Ended(number, time.monotonic() - started, error, pace.taken_here - before)
+    # What the pace made us wait says nothing of the workspace or of this computer.
+    seconds = max(0.0, time.monotonic() - started - (pace.waited_here - waited))
+    ended = Ended(number, seconds, error, pace.taken_here - before)
     persist(lambda: server.done(task, ended), stopping)
 
 

@@ -27,7 +27,9 @@ class Pace:
         bucket: Any = self._bucket  # typed for buckets that answer later, too; ours never do
         item = RateItem("call", bucket.now())
         if not bucket.put(item):
-            return float(max(1, bucket.waiting(item))) / 1000
+            wait = float(max(1, bucket.waiting(item))) / 1000
+            self._mine.waited = self.waited_here + wait
+            return wait
         self._mine.taken = self.taken_here + 1
         return 0.0
 
@@ -40,3 +42,8 @@ class Pace:
     def taken_here(self) -> int:
         """How many permits the calling thread has taken so far: what its work costs in calls."""
         return int(getattr(self._mine, "taken", 0))
+
+    @property
+    def waited_here(self) -> float:
+        """How many seconds the calling thread was told to wait so far."""
+        return float(getattr(self._mine, "waited", 0.0))

@@ -30,4 +30,6 @@ def test_measured_cost_bends_a_weight_only_so_far() -> None:
 
 def test_one_bridge_alone_is_never_slow() -> None:
     assert slow({"a": 100.0}, {"a": 9}) == set()
-    assert slow({"a": 100.0, "b": 1.0}, {"a": 2, "b": 9}) == set()
+    assert slow({"a": 100.0, "b": 1.0}, {"a": 9, "b": 99}) == set()
+    assert slow({"a": 100.0, "b": 0.0}, {"a": 99, "b": 99}) == set()
+    assert slow({"a": 100.0, "b": 1.0}, {"a": 10, "b": 10}) == {"a"}

@@ -16,6 +16,8 @@ def upgrade() -> None:
     with op.batch_alter_table('connection', schema=None) as batch_op:
         cost = sa.Column('look_calls', sa.Double(), server_default='0', nullable=False)
         batch_op.add_column(cost)
+    # It was measured in seconds for a device, now for a call.
+    op.execute("UPDATE bridge SET pace = 0, tasks_done = 0")
 
 
 def downgrade() -> None:

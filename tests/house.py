@@ -102,6 +102,7 @@ class House:
         kept = snapshots.find(key) if fresh else None
         if kept is not None:
             self.clock.offset = kept.taken - datetime.now(UTC)
+            self.runtime.hearing.begin()
             self.emulators.update(snapshots.put_back(kept, self.url, _open_emulator))
         else:
             make()

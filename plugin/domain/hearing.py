@@ -17,13 +17,16 @@ class Hearing:
     def __init__(self, now: Callable[[], datetime], steady: Callable[[], float]) -> None:
         """Begin to listen."""
         self._now, self._steady = now, steady
-        self._since, self._offset = steady(), self._apart()
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin to listen anew."""
+        self._since, self._offset = self._steady(), self._apart()
 
     def is_sure(self, beat: float) -> bool:
         """Tell whether whoever lives must have been heard by now, with a beat every ``beat`` s."""
-        apart = self._apart()
-        if abs(apart - self._offset) > beat / 2:
-            self._since, self._offset = self._steady(), apart
+        if abs(self._apart() - self._offset) > beat / 2:
+            self.begin()
         return self._steady() - self._since >= BEATS * beat
 
     def _apart(self) -> float:

@@ -40,3 +40,14 @@ def test_a_clock_that_is_slewed_changes_nothing() -> None:
     clocks.run(100)
     clocks.wall += 0.5
     assert clocks.hearing.is_sure(15)
+
+
+def test_it_tells_once_by_how_much_the_clock_was_set_back() -> None:
+    clocks = Clocks()
+    clocks.wall += 3600
+    assert clocks.hearing.set_back() == 0
+    clocks.run(10)
+    clocks.wall -= 3600
+    assert not clocks.hearing.is_sure(15)
+    assert clocks.hearing.set_back() == 3600
+    assert clocks.hearing.set_back() == 0

@@ -25,7 +25,7 @@ def test_without_any_bridge_nothing_is_lent() -> None:
 
 def test_measured_cost_bends_a_weight_only_so_far() -> None:
     weights = weigh({"a": 99, "b": 99, "c": 9}, {"a": 1000.0, "b": 0.1})
-    assert weights == {"a": 199.98, "b": 25.0, "c": 10.0}
+    assert weights == {"a": 199.98, "b": 3.125, "c": 10.0}
 
 
 def test_one_bridge_alone_is_never_slow() -> None:

@@ -24,8 +24,7 @@ class LateError(AnswerError):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a walk ended: pages posted, seconds (without waiting for the pace) and vendor calls it
-    took, its failure if any."""
+    """How a walk ended: pages posted, seconds and calls the vendor took, its failure if any."""
 
     pages: int
     seconds: float

@@ -11,6 +11,9 @@ SLOW = 4.0
 PROVEN = 10
 """How many times slower is slow, and how many walks prove it."""
 
+QUICK = 0.1
+"""Seconds for a call that nobody needs to beat: below it the differences are chance."""
+
 
 def lend(
     loads: Mapping[str, float],
@@ -85,6 +88,6 @@ def slow(paces: Mapping[str, float], done: Mapping[str, int]) -> set[str]:
     found = set()
     for name, pace in proven.items():
         others = [each for other, each in proven.items() if other != name]
-        if others and pace > SLOW * max(median(others), 0.001):
+        if others and pace > SLOW * max(median(others), QUICK):
             found.add(name)
     return found

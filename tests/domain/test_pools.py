@@ -33,3 +33,4 @@ def test_one_bridge_alone_is_never_slow() -> None:
     assert slow({"a": 100.0, "b": 1.0}, {"a": 9, "b": 99}) == set()
     assert slow({"a": 100.0, "b": 0.0}, {"a": 99, "b": 99}) == set()
     assert slow({"a": 100.0, "b": 1.0}, {"a": 10, "b": 10}) == {"a"}
+    assert slow({"a": 0.3, "b": 0.01}, {"a": 10, "b": 10}) == set()

@@ -165,14 +165,16 @@ class Yard:
         """Return how many late walks of all bridges were refused."""
         return sum(bridge.refused() for bridge in self.bridges)
 
-    def taken_over(self, lost: Iterable[Bridge]) -> float:
-        """Wait until others hold what the lost bridges held; returns the seconds."""
+    def taken_over(self, lost: Iterable[Bridge]) -> tuple[float, Holders]:
+        """Wait until others hold what the lost bridges held; returns the seconds and who holds
+        what then: one that comes back takes its share at once."""
         numbers = {bridge.number for bridge in lost}
-        return self.ours.wait_for(
+        seconds = self.ours.wait_for(
             lambda: not numbers & set(self.holders().values()),
             120,
             "the lost bridges' workspaces are not held by others",
         )
+        return seconds, self.holders()
 
 
 def moved_of(before: Holders, after: Holders) -> set[int | None]:

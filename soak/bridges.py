@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.table import Row
-from soak._bridges import BEAT, BRIDGES, DEADLINE, Bridge, Yard, moved_of, yard
+from soak._bridges import BEAT, BRIDGES, DEADLINE, Bridge, Holders, Yard, moved_of, yard
 from soak._clock import Clock
 
 LIMIT = DEADLINE + BEAT
@@ -33,6 +33,10 @@ def run() -> list[Row]:
             return [*rows, levelled(play), alone(play)]
 
 
+Taken = tuple[float, Holders]
+"""After how many seconds others had taken over, and who held what then."""
+
+
 @dataclass
 class Play:
     """The yard, and the devices that must be there after every story."""
@@ -41,16 +45,16 @@ class Play:
     expected: list[Any]
 
     def story(
-        self, what: str, act: Callable[[], float | None], lost: list[Bridge], told: str = ""
+        self, what: str, act: Callable[[], Taken | None], lost: list[Bridge], told: str = ""
     ) -> Row:
         """Sync everything, let ``act`` happen meanwhile, and look who holds what at the end of it.
 
-        ``act`` returns after how many seconds others had taken over, where that is the point.
+        ``act`` returns how others took over, where that is the point.
         """
         before, failed = self.yard.holders(), self.yard.unfinished()
         self.yard.sync()
-        seconds = act()
-        moved = moved_of(before, self.yard.holders())
+        seconds, after = act() or (None, self.yard.holders())
+        moved = moved_of(before, after)
         self.yard.settle()
         once = self.yard.devices() == self.expected
         only = moved <= {bridge.number for bridge in lost}
@@ -76,7 +80,7 @@ def killed(play: Play) -> Row:
     """Two of six bridges die in the middle of a sync."""
     victims = play.yard.bridges[:2]
 
-    def act() -> float:
+    def act() -> Taken:
         time.sleep(1)
         for bridge in victims:
             bridge.signal(signal.SIGKILL)
@@ -94,13 +98,13 @@ def frozen(play: Play) -> Row:
     """A bridge stands still for longer than the deadline, then goes on where it was."""
     victim = play.yard.bridges[2]
 
-    def act() -> float:
+    def act() -> Taken:
         query = f"SELECT 1 FROM bridge_task WHERE bridge_id={victim.number} AND state='running'"  # noqa: S608
         play.yard.ours.wait_for(lambda: play.yard.read(query), 60, "it was given no work")
         victim.signal(signal.SIGSTOP)
-        seconds = play.yard.taken_over([victim])
+        taken = play.yard.taken_over([victim])
         victim.signal(signal.SIGCONT)
-        return seconds
+        return taken
 
     row = play.story("a bridge frozen for longer than the deadline", act, [victim], "refused")
     held = play.yard.holders
@@ -170,7 +174,7 @@ def alone(play: Play) -> Row:
     play.yard.taken_over(play.yard.bridges[:3])
     victim = play.yard.bridges[3]
 
-    def act() -> float:
+    def act() -> Taken:
         time.sleep(1)
         victim.signal(signal.SIGKILL)
         return play.yard.taken_over([victim])

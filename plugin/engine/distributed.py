@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from time import monotonic
 
 from flask import Flask
 from procrastinate import App, PsycopgConnector
@@ -18,7 +17,6 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Status
 from sqlalchemy.exc import SQLAlchemyError
 
-from plugin.domain.hearing import Hearing
 from plugin.engine.cron import cron_of
 from plugin.engine.place import CLOCK, LANES, TASK, Bell, Place, locks
 from plugin.engine.port import CLOCK_THREADS, Engine, Work
@@ -110,13 +108,8 @@ class DistributedEngine(Engine):
 
     async def _sweep_on(self, engine: App) -> None:
         """Ring for every lane with due work, and forget the wakes of dead workers."""
-        hearing, ahead = Hearing(self._now, monotonic), True
         while True:
             try:
-                ahead = ahead or hearing.set_back() > 0
-                if ahead:
-                    await _forget_ahead(engine, self._now())
-                    ahead = False
                 await _forget_stalled(engine, self._stalled)
                 await _defer_all(engine, await asyncio.to_thread(self.find_due))
             except (ConnectorException, SQLAlchemyError) as error:
@@ -130,13 +123,6 @@ async def _defer_all(engine: App, lanes: Iterable[str]) -> None:
             await engine.configure_task(TASK, **locks(lane)).defer_async(lane=lane)
         except AlreadyEnqueued:
             continue  # somebody rang before
-
-
-async def _forget_ahead(engine: App, now: datetime) -> None:
-    """Forget ticks of a time to come, noted before the clock was set back: each waits for the one
-    after the last, so until then nothing would be done by the clock."""
-    query = "DELETE FROM procrastinate_periodic_defers WHERE defer_timestamp > %(now)s"
-    await engine.connector.execute_query_async(query, now=int(now.timestamp()))
 
 
 async def _forget_stalled(engine: App, seconds: float) -> None:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from plugin.engine import DistributedEngine, Engine
 from plugin.engine.cron import cron_of
-from plugin.store.base import db, writing
+from plugin.store.base import db
 from plugin.store.work import Job
 from tests.engine.stage import LEASE, Stage
 from tests.engine.worker import run_worker
@@ -108,26 +108,6 @@ def test_periodic_things_do_not_wait_behind_a_backlog(stage: Stage) -> None:
     with stage.running(1, tick):
         stage.wait_for(2, "tick")
         assert len(stage.notes("end")) < 70
-
-
-def test_ticks_noted_before_the_clock_was_set_back_hold_nothing_up(
-    postgresql: str, tmp_path: Path
-) -> None:
-    stage = Stage(postgresql, tmp_path / "notes")
-
-    def tick(engine: Engine) -> None:
-        engine.every(1, "periodic:tick", lambda: stage.note("tick"))
-
-    with stage.running(1, tick) as (engine,):
-        stage.wait_for(1, "tick")
-        assert isinstance(engine, DistributedEngine)
-        table = f"{engine._place.schema}.procrastinate_periodic_defers"
-    with stage.app.app_context(), writing() as session:
-        session.execute(text(f"UPDATE {table} SET defer_timestamp = defer_timestamp + 3600"))
-    stage.path.unlink()
-    with stage.running(1, tick):
-        stage.wait_for(2, "tick")
-    stage.close()
 
 
 def test_two_workers_share_the_ticks() -> None:

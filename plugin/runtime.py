@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -11,12 +12,14 @@ from sqlalchemy import inspect
 
 from plugin.domain.contracts import Adapter, FieldKind, Host, Vendor
 from plugin.domain.errors import RuleError
+from plugin.domain.hearing import Hearing
 from plugin.edge.addresses import AddressGuard
 from plugin.edge.circuit import Circuit
 from plugin.edge.http import Http, Timeouts
 from plugin.edge.link import Classify, Link, stand_in
 from plugin.edge.pace import Pace
 from plugin.settings import EffectiveEnvironment, Environment, Settings
+from plugin.settings import Pace as PaceLimit
 from plugin.store.base import db
 from plugin.store.integrations import Connection, Preference
 from plugin.vault import Vault
@@ -57,6 +60,7 @@ class Runtime:
     now: Callable[[], datetime] = utc_now
     waker: list[Callable[[str], None]] = field(default_factory=list)
     transports: Mapping[str, Any] = field(default_factory=dict)
+    hearing: Hearing = field(default_factory=lambda: Hearing(utc_now, monotonic), repr=False)
     _made: threading.local = field(default_factory=threading.local, repr=False)
     _shared: dict[int, _Shared] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -150,6 +154,15 @@ class Runtime:
         with self._lock:
             return {number: shared.pace.left() for number, shared in self._shared.items()}
 
+    def pace_of(self, connection: Connection) -> PaceLimit:
+        """Return how fast a connection's remote may be called."""
+        sandbox = connection.origin_override is not None
+        return self.settings.limits.pace_of(connection.kind, sandbox=sandbox)
+
+    def calls_made(self, connection: Connection) -> int:
+        """Return how many calls the calling thread has made to a connection's remote so far."""
+        return self._shared_by(connection).pace.taken_here
+
     def _shared_by(self, connection: Connection) -> _Shared:
         if not inspect(connection).has_identity:
             return self._new_shared(connection)
@@ -159,7 +172,7 @@ class Runtime:
             return self._shared[connection.id]
 
     def _new_shared(self, connection: Connection) -> _Shared:
-        pace = self.settings.limits.pace_of(connection.kind)
+        pace = self.pace_of(connection)
         limits = self.settings.limits.circuit
         circuit = Circuit(
             connection.name,

@@ -1,241 +1,186 @@
-"""QR19: bridges killed and frozen during a sync; every row once, only the lost ones' work moves."""
+"""QR19: bridges killed and frozen during a sync; every row once, only the lost ones' work moves.
 
-import contextlib
-import os
+300 workspaces in 3 integrations, each with two bridges that are processes of their own. The server
+is restarted and its clock moved, too; ``bridges_postgresql`` does the same over PostgreSQL.
+"""
+
 import signal
-import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.table import Row
-from plugin.sandbox.server import Sandbox
-from soak.installation import Installation, running
+from soak._bridges import BEAT, BRIDGES, DEADLINE, Bridge, Holders, Yard, moved_of, yard
+from soak._clock import Clock
 
-COMPANIES = int(os.environ.get("BRIDGEHEAD_SOAK_COMPANIES", "100"))
-VENDORS = ("kaspersky_ksc", "kaspersky_cloud", "kaspersky_hub")
-BRIDGES, BEAT, DEADLINE = 6, 3.0, 9.0
-SLACK = 4.0
-"""Seconds that a loaded machine may add: a look every two seconds, and the asking itself."""
-
-Holders = dict[tuple[int, str], int | None]
+LIMIT = DEADLINE + BEAT
+HOUR = 3600
+LEVEL, APPLIED = 1.2, 4
 
 
 def run() -> list[Row]:
-    """Play both stories in one installation of 3 integrations, each with two bridges."""
+    """Play all stories in one installation, one after the other."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _make_world(folder)
-        with running(
-            folder, BRIDGEHEAD_BRIDGE_BEAT=BEAT, BRIDGEHEAD_BRIDGE_DEADLINE=DEADLINE
-        ) as ours:
-            integrations = _integrate(ours)
-            _sync(ours, integrations)
-            expected = _devices(folder)
-            with _bridges(ours, integrations, folder) as bridges:
-                return [
-                    _killed(ours, integrations, folder, bridges, expected),
-                    _frozen(ours, integrations, folder, bridges, expected),
-                ]
+        clock = Clock(folder)
+        with yard(folder, f"sqlite:///{folder / 'bridgehead.db'}", **clock.settings) as open_yard:
+            play = Play(open_yard, open_yard.devices())
+            rows = [killed(play), frozen(play), restarted(play), *clock_moved(play, clock)]
+            return [*rows, levelled(play), alone(play)]
 
 
-# -- setting the scene ---------------------------------------------------------------------------
+Taken = tuple[float, Holders]
+"""After how many seconds others had taken over, and who held what then."""
 
 
-def _make_world(folder: Path) -> None:
-    """Fill the sandbox with a large MSP before anything connects to it."""
-    sandbox = Sandbox(folder / "sandbox")
-    sandbox.reset({"companies": COMPANIES, "devices": 12 * COMPANIES}, 2026)
-    sandbox.stop()
+@dataclass
+class Play:
+    """The yard, and the devices that must be there after every story."""
 
+    yard: Yard
+    expected: list[Any]
 
-def _integrate(ours: Installation) -> list[int]:
-    """Make one integration of each vendor, with all its workspaces."""
-    ours.wait_for(lambda: _is_connected(ours), 300, "the sandbox is not connected")
-    _settled(ours)
-    connections = {each["kind"]: each["id"] for each in ours.api_all("connections")}
-    present = {each["vendor_id"]: each["id"] for each in ours.api_all("integrations")}
-    numbers = []
-    for kind in VENDORS:
-        vendor = connections[kind]
-        if vendor not in present:
-            wish = {"host_id": connections["connectwise_psa"], "vendor_id": vendor, "name": kind}
-            present[vendor] = ours.api("integrations", wish)["id"]
-        number = present[vendor]
-        ours.api(f"integrations/{number}/sync", {"full": True})
-        path = f"integrations/{number}/workspaces"
-        ours.wait_for(
-            lambda path=path: ours.api(path)["total"] >= COMPANIES, 180, f"{kind}: no workspaces"
+    def story(
+        self, what: str, act: Callable[[], Taken | None], lost: list[Bridge], told: str = ""
+    ) -> Row:
+        """Sync everything, let ``act`` happen meanwhile, and look who holds what at the end of it.
+
+        ``act`` returns how others took over, where that is the point.
+        """
+        before, failed = self.yard.holders(), self.yard.unfinished()
+        self.yard.sync()
+        seconds, after = act() or (None, self.yard.holders())
+        moved = moved_of(before, after)
+        self.yard.settle()
+        once = self.yard.devices() == self.expected
+        only = moved <= {bridge.number for bridge in lost}
+        well = self.yard.unfinished() == failed
+        ours = [f"taken over in {seconds:.1f} s"] if seconds is not None else []
+        ours += [f"{len(self.expected):,} devices {'once' if once else 'NOT ONCE'}"]
+        ours += [] if well else ["RUNS FAILED"]
+        ours += [f"{self.yard.refused()} late walks refused"] if told == "refused" else []
+        whose = "only theirs moved" if lost else "nothing moved"
+        print(f"{what}: {', '.join(ours)}; moved: {len(moved)}", file=sys.stderr, flush=True)
+        return Row(
+            "QR19",
+            what,
+            ", ".join(ours),
+            whose if only else "OTHERS MOVED",
+            "",
+            (f"≤ {LIMIT:.0f} s, " if seconds is not None else "") + "every row once",
+            once and only and well and (seconds is None or seconds <= LIMIT),
         )
-        _settled(ours)
-        chosen: list[object] = [each["workspace_id"] for each in ours.api_all(path)]
-        ours.api(path, {"workspaces": chosen}, "PUT")
-        numbers.append(number)
-    return numbers
 
 
-def _is_connected(ours: Installation) -> bool:
-    """Tell whether the ready-made integration of the sandbox serves its workspaces."""
-    return any(each["coverage"]["workspaces"] for each in ours.api_all("integrations"))
+def killed(play: Play) -> Row:
+    """Two of six bridges die in the middle of a sync."""
+    victims = play.yard.bridges[:2]
 
+    def act() -> Taken:
+        time.sleep(1)
+        for bridge in victims:
+            bridge.signal(signal.SIGKILL)
+        return play.yard.taken_over(victims)
 
-def _sync(ours: Installation, integrations: list[int]) -> None:
-    for number in integrations:
-        ours.api(f"integrations/{number}/sync", {"full": True})
-    _settled(ours)
-
-
-def _settled(ours: Installation) -> None:
-    def done() -> bool:
-        return not ours.api("runs?state=waiting")["total"] + ours.api("runs?state=running")["total"]
-
-    ours.wait_for(done, 600, "runs are left over")
-
-
-class _Bridge:
-    """One bridge as a process of its own."""
-
-    def __init__(self, ours: Installation, integration: int, place: int, folder: Path) -> None:
-        made = ours.api("bridges", {"name": f"bridge {place}"})
-        self.number: int = made["id"]
-        token = ours.api(f"bridges/{self.number}/token", {})["token"]
-        ours.api(f"bridges/{self.number}", {"integration_id": integration}, "PATCH")
-        words = ["--server", ours.address, "--token", token, "--data", str(folder / f"b{place}")]
-        self.log = (folder / f"b{place}.log").open("wb")
-        command = [sys.executable, "-m", "plugin.cli", "bridge", *words]
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
-
-
-@contextlib.contextmanager
-def _bridges(ours: Installation, integrations: list[int], folder: Path) -> Iterator[list[_Bridge]]:
-    made = [
-        _Bridge(ours, integrations[place % len(integrations)], place, folder)
-        for place in range(BRIDGES)
-    ]
-    try:
-        ours.wait_for(
-            lambda: sum(each["online"] for each in ours.api_all("bridges")) == BRIDGES,
-            120,
-            "not every bridge came online",
-        )
-        ours.wait_for(
-            lambda: len({each for each in _holders(folder).values() if each}) == BRIDGES,
-            60,
-            "not every bridge holds work",
-        )
-        yield made
-    finally:
-        for bridge in made:
-            bridge.process.kill()
-            bridge.process.wait()
-            bridge.log.close()
-
-
-# -- looking ---------------------------------------------------------------------------------------
-
-
-def _read(folder: Path, query: str) -> list[Any]:
-    with contextlib.closing(sqlite3.connect(folder / "bridgehead.db", timeout=10)) as database:
-        return database.execute(query).fetchall()
-
-
-def _holders(folder: Path) -> Holders:
-    rows = _read(folder, "SELECT vendor_id, scope, bridge_id FROM bridge_lease")
-    return {(vendor, scope): bridge for vendor, scope, bridge in rows}
-
-
-def _devices(folder: Path) -> list[Any]:
-    columns = "vendor_id, workspace_id, device_id"
-    return _read(folder, f"SELECT {columns} FROM device WHERE gone_at IS NULL ORDER BY {columns}")  # noqa: S608
-
-
-def _refused(folder: Path) -> int:
-    return sum("given to another" in log.read_text("utf-8") for log in folder.glob("b*.log"))
-
-
-def _lost(ours: Installation, lost: set[int], before: Holders, folder: Path) -> tuple[float, bool]:
-    """Wait until others hold what the lost bridges held; how long it took, and who else moved."""
-    started = time.monotonic()
-    ours.wait_for(
-        lambda: not lost & {each for each in _holders(folder).values() if each},
-        120,
-        "the lost bridges' workspaces are not held by others",
-    )
-    seconds = time.monotonic() - started
-    after = _holders(folder)
-    return seconds, {before[each] for each in before if before[each] != after[each]} <= lost
-
-
-def _row(what: str, seconds: float, *, only: bool, once: bool, told: str) -> Row:
-    limit = DEADLINE + BEAT + SLACK
-    return Row(
-        "QR19",
-        what,
-        f"taken over in {seconds:.1f} s; rows {'once' if once else 'NOT once'}; {told}",
-        "only theirs moved" if only else "OTHERS MOVED",
-        "",
-        f"≤ {limit:.0f} s, every row once",
-        once and only and seconds <= limit,
-    )
-
-
-# -- the two stories -------------------------------------------------------------------------------
-
-
-def _killed(
-    ours: Installation,
-    integrations: list[int],
-    folder: Path,
-    bridges: list[_Bridge],
-    expected: list[Any],
-) -> Row:
-    before = _holders(folder)
-    for number in integrations:
-        ours.api(f"integrations/{number}/sync", {"full": True})
-    time.sleep(1)
-    victims = bridges[:2]
+    what = f"2 of {BRIDGES} bridges killed in a sync of {len(play.yard.holders())} workspaces"
+    row = play.story(what, act, victims)
     for bridge in victims:
-        bridge.process.kill()
-    numbers = {bridge.number for bridge in victims}
-    seconds, only = _lost(ours, numbers, before, folder)
-    _settled(ours)
-    once = _devices(folder) == expected
-    what = f"2 of {BRIDGES} bridges killed in a sync of {len(before)} workspaces"
-    return _row(what, seconds, only=only, once=once, told=f"{len(expected)} devices")
+        bridge.start()
+    play.yard.wait_online(BRIDGES)
+    return row
 
 
-def _frozen(
-    ours: Installation,
-    integrations: list[int],
-    folder: Path,
-    bridges: list[_Bridge],
-    expected: list[Any],
-) -> Row:
-    before = _holders(folder)
-    frozen = bridges[2]
-    for number in integrations:
-        ours.api(f"integrations/{number}/sync", {"full": True})
-    ours.wait_for(
-        lambda: _read(
-            folder,
-            f"SELECT 1 FROM bridge_task WHERE bridge_id={frozen.number} AND state='running'",  # noqa: S608
-        ),
-        60,
-        "the bridge was given no work",
+def frozen(play: Play) -> Row:
+    """A bridge stands still for longer than the deadline, then goes on where it was."""
+    victim = play.yard.bridges[2]
+
+    def act() -> Taken:
+        query = f"SELECT 1 FROM bridge_task WHERE bridge_id={victim.number} AND state='running'"  # noqa: S608
+        play.yard.ours.wait_for(lambda: play.yard.read(query), 60, "it was given no work")
+        victim.signal(signal.SIGSTOP)
+        taken = play.yard.taken_over([victim])
+        victim.signal(signal.SIGCONT)
+        return taken
+
+    row = play.story("a bridge frozen for longer than the deadline", act, [victim], "refused")
+    held = play.yard.holders
+    play.yard.ours.wait_for(lambda: victim.number in held().values(), 60, "it holds nothing")
+    return row
+
+
+def restarted(play: Play) -> Row:
+    """Every process of the server is killed in the middle of a sync and started again."""
+
+    def act() -> None:
+        time.sleep(2)
+        play.yard.ours.kill_all()
+        play.yard.ours.start()
+        time.sleep(3 * BEAT)
+
+    return play.story("the server killed and started again", act, [])
+
+
+def clock_moved(play: Play, clock: Clock) -> list[Row]:
+    """The server's clock is set an hour ahead in the middle of a sync, and back again."""
+    if not clock.is_there:
+        print("the clock was not moved: that needs a C compiler", file=sys.stderr)
+        return []
+
+    def act() -> None:
+        for moved in (HOUR, 0):
+            time.sleep(3 * BEAT)
+            clock.set_wrong(moved)
+        time.sleep(3 * BEAT)
+
+    return [play.story("the server's clock an hour ahead and back", act, [])]
+
+
+def levelled(play: Play) -> Row:
+    """The plan levels what the losses have left behind."""
+    ours = play.yard.ours
+
+    def heaviest(when: str) -> float:
+        worst = 1.0
+        for each in ours.api("bridges/plan")["integrations"]:
+            loads = [bridge[when] for bridge in each["bridges"]]
+            if sum(loads):
+                worst = max(worst, max(loads) * len(loads) / sum(loads))
+        return worst
+
+    before, moves = heaviest("before"), []
+    for _ in range(APPLIED):
+        moves.append(ours.api("bridges/apply", {})["moved"])
+        time.sleep(BEAT)  # what a bridge was at just now follows with the next time
+    after = heaviest("before")
+    return Row(
+        "B4",
+        f"the plan after the losses, applied {APPLIED} times",
+        f"heaviest {after:.2f} × the mean; moved: {', '.join(map(str, moves))}",
+        f"{before:.2f} × before",
+        f"{after / before:.2f}",
+        f"≤ {LEVEL} ×, then 0",
+        after <= LEVEL and not moves[-1],
     )
-    frozen.process.send_signal(signal.SIGSTOP)
-    seconds, only = _lost(ours, {frozen.number}, before, folder)
-    frozen.process.send_signal(signal.SIGCONT)
-    _settled(ours)
-    ours.wait_for(
-        lambda: frozen.number in _holders(folder).values(), 60, "the woken bridge holds nothing"
-    )
-    once = _devices(folder) == expected
-    told = f"{_refused(folder)} late walks refused"
-    return _row(
-        "a bridge frozen for longer than the deadline", seconds, only=only, once=once, told=told
-    )
+
+
+def alone(play: Play) -> Row:
+    """The vendor's own layout: one bridge for each integration, and one of the computers dies."""
+    for bridge in play.yard.bridges[:3]:
+        bridge.signal(signal.SIGKILL)
+    play.yard.taken_over(play.yard.bridges[:3])
+    victim = play.yard.bridges[3]
+
+    def act() -> Taken:
+        time.sleep(1)
+        victim.signal(signal.SIGKILL)
+        return play.yard.taken_over([victim])
+
+    row = play.story("one bridge for each integration, one of three killed", act, [victim])
+    victim.start()
+    held = play.yard.holders
+    play.yard.ours.wait_for(lambda: victim.number in held().values(), 60, "it is not back")
+    return row

@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 import plugin.hosts
 import plugin.vendors
+from plugin.domain.hearing import Hearing
 from plugin.edge import http
 from plugin.edge.discovery import find_adapters
 from plugin.edge.emulator import Emulator, Happening
@@ -47,12 +48,17 @@ _ORIGINS = {kind: f"http://127.0.0.1:{place}" for place, kind in enumerate(EMULA
 
 @dataclass
 class HandClock:
-    """Real time plus what a test adds."""
+    """Real time plus what a test adds; ``moved`` is how far somebody has set it wrong."""
 
     offset: timedelta = timedelta()
+    moved: timedelta = timedelta()
 
     def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.offset
+        return datetime.now(UTC) + self.offset + self.moved
+
+    def steady(self) -> float:
+        """Return the seconds that have passed, which setting a clock does not change."""
+        return (datetime.now(UTC) + self.offset).timestamp()
 
     def forward(self, seconds: float) -> None:
         """Let time pass."""
@@ -96,6 +102,7 @@ class House:
         kept = snapshots.find(key) if fresh else None
         if kept is not None:
             self.clock.offset = kept.taken - datetime.now(UTC)
+            self.runtime.hearing.begin()
             self.emulators.update(snapshots.put_back(kept, self.url, _open_emulator))
         else:
             make()
@@ -214,6 +221,7 @@ def open_house(url: str, folder: Path, companies: int = 3, devices: int = 24) ->
         vendors=find_adapters(plugin.vendors),  # type: ignore[arg-type]
         now=clock,
         transports=_Network(emulators),
+        hearing=Hearing(clock, clock.steady),
     )
     house = House(app, runtime, clock, emulators, url)
     runtime.waker.append(house.woken.append)

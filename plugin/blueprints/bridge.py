@@ -79,12 +79,13 @@ def done(task_id: int) -> Response:
     seconds = said.get("seconds")
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < 1e6:
         raise RuleError("seconds", "seconds must be a number, 0 or more.")
+    calls = _number("calls") if "calls" in said else 0  # an older program does not count them
     tasks.acknowledge(
         runtime(),
         _bridge(),
         task_id,
         _number("fence"),
-        tasks.Ending(_number("pages"), float(seconds), said.get("error")),
+        tasks.Ending(_number("pages"), float(seconds), said.get("error"), calls),
     )
     return jsonify(done=task_id)
 

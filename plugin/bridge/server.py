@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +20,16 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 class LateError(AnswerError):
     """The server gave this work to another; what we have of it counts no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a walk ended: pages posted, seconds and calls the vendor took, its failure if any."""
+
+    pages: int
+    seconds: float
+    error: dict[str, Any] | None = None
+    calls: int = 0
 
 
 class Server:
@@ -75,12 +86,9 @@ class Server:
         said = {"fence": task["fence"], "part": part, "page": page}
         self.call(f"tasks/{task['id']}/pages/{number}", said)
 
-    def done(
-        self, task: dict[str, Any], pages: int, seconds: float, error: dict[str, Any] | None
-    ) -> None:
+    def done(self, task: dict[str, Any], ended: Ended) -> None:
         """Acknowledge the end of a walk."""
-        said = {"fence": task["fence"], "pages": pages, "seconds": seconds, "error": error}
-        self.call(f"tasks/{task['id']}/done", said)
+        self.call(f"tasks/{task['id']}/done", {"fence": task["fence"], **asdict(ended)})
 
 
 def persist(call: Callable[[], None], stopping: threading.Event) -> None:

@@ -4,10 +4,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from plugin.bridge.server import LateError, Server, persist
+from plugin.bridge.server import Ended, LateError, Server, persist
 from plugin.domain.contracts import (
     Adapter,
     FieldKind,
@@ -28,6 +28,7 @@ ROWS = 500
 """How many rows travel in one post."""
 
 Task = dict[str, Any]
+Each = TypeVar("Each")
 
 
 class Adapters:
@@ -65,7 +66,7 @@ class Adapters:
         return cast(Callable[[Link], Adapter], kind)(link)
 
     def _door(self, connection: Mapping[str, Any], certificate: str) -> Any:  # noqa: ANN401
-        pace = self._pace(connection)
+        pace = self.pace_of(connection)
 
         def open_http(base: str, *, who: str, classify: Classify | None = None) -> Http:
             host = urlsplit(base).hostname or ""
@@ -81,7 +82,8 @@ class Adapters:
 
         return open_http
 
-    def _pace(self, connection: Mapping[str, Any]) -> Pace:
+    def pace_of(self, connection: Mapping[str, Any]) -> Pace:
+        """Return the pace that all threads keep at a connection's remote."""
         wanted = (connection["per_second"], connection["burst"])
         with self._lock:
             held = self._paces.get(connection["id"])
@@ -103,18 +105,49 @@ def _certificate(kind: type[Adapter], settings: Mapping[str, str]) -> str:
 
 def walk(server: Server, adapters: Adapters, task: Task, stopping: threading.Event) -> None:
     """Do one task and acknowledge it; LateError when it was given to another meanwhile."""
-    started = time.monotonic()
+    watch = _Watch(adapters.pace_of(task["connection"]))
     number, error = 0, None
     try:
-        for number, (part, page) in enumerate(_pages(adapters.of(task["connection"]), task), 1):
+        pages = watch.time(_pages(adapters.of(task["connection"]), task))
+        for number, (part, page) in enumerate(pages, 1):
             told = pack(page)
             persist(lambda n=number, p=part, t=told: server.post(task, n, p, t), stopping)  # type: ignore[misc]
     except LateError:
         raise
     except EdgeError as failure:
         error = pack_error(failure)
-    seconds = time.monotonic() - started
-    persist(lambda: server.done(task, number, seconds, error), stopping)
+    ended = Ended(number, watch.seconds(), error, watch.calls())
+    persist(lambda: server.done(task, ended), stopping)
+
+
+class _Watch:
+    """How long the vendor took for a walk, in how many calls.
+
+    What the pace made us wait, and what our own server took for the pages, says nothing of the
+    workspace or of this computer.
+    """
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace, self._taken, self._waited = pace, pace.taken_here, pace.waited_here
+        self._seconds = 0.0
+
+    def time(self, pages: Iterator[Each]) -> Iterator[Each]:
+        """Pass pages on, measuring only how long each was waited for."""
+        while True:
+            started = time.monotonic()
+            try:
+                page = next(pages)
+            except StopIteration:
+                return
+            finally:
+                self._seconds += time.monotonic() - started
+            yield page
+
+    def seconds(self) -> float:
+        return max(0.0, self._seconds - (self._pace.waited_here - self._waited))
+
+    def calls(self) -> int:
+        return self._pace.taken_here - self._taken
 
 
 def _pages(vendor: Vendor, task: Task) -> Iterator[tuple[str, Page[Any]]]:

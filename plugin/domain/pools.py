@@ -3,11 +3,16 @@
 from collections.abc import Collection, Mapping
 from statistics import median
 
-FULLEST, LEAST = 4.0, 0.25
-"""How far measured cost may bend the weight that the device count gives."""
+FULLEST, LEAST = 32.0, 1 / 32
+"""How far measured cost may bend the weight that the device count gives: far, because a walk over a
+client of three computers can cost as many calls as one over three hundred."""
 
 SLOW = 4.0
-PROVEN = 3
+PROVEN = 10
+"""How many times slower is slow, and how many walks prove it."""
+
+QUICK = 0.1
+"""Seconds for a call that nobody needs to beat: below it the differences are chance."""
 
 
 def lend(
@@ -72,15 +77,17 @@ def weigh(devices: Mapping[str, int], seconds: Mapping[str, float]) -> dict[str,
 
 
 def slow(paces: Mapping[str, float], done: Mapping[str, int]) -> set[str]:
-    """Return the bridges that need several times as long for the same weight as the others.
+    """Return the bridges that need several times as long for a call as the others.
 
-    >>> slow({"a": 1.0, "b": 1.1, "c": 9.0}, {"a": 5, "b": 5, "c": 5})
+    One that was not measured (0) proves nothing.
+
+    >>> slow({"a": 1.0, "b": 1.1, "c": 9.0}, {"a": 10, "b": 10, "c": 10})
     {'c'}
     """
-    proven = {name: pace for name, pace in paces.items() if done.get(name, 0) >= PROVEN}
+    proven = {name: pace for name, pace in paces.items() if pace and done.get(name, 0) >= PROVEN}
     found = set()
     for name, pace in proven.items():
         others = [each for other, each in proven.items() if other != name]
-        if others and pace > SLOW * max(median(others), 0.001):
+        if others and pace > SLOW * max(median(others), QUICK):
             found.add(name)
     return found

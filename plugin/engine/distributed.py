@@ -18,8 +18,8 @@ from procrastinate.jobs import Status
 from sqlalchemy.exc import SQLAlchemyError
 
 from plugin.engine.cron import cron_of
-from plugin.engine.place import TASK, Bell, Place, locks
-from plugin.engine.port import Engine, Work
+from plugin.engine.place import CLOCK, LANES, TASK, Bell, Place, locks
+from plugin.engine.port import CLOCK_THREADS, Engine, Work
 from plugin.runtime import utc_now
 
 _DAYS_BACK = 2 * 86_400
@@ -64,26 +64,30 @@ class DistributedEngine(Engine):
             self._bell.close()
 
     async def _run(self, stopping: threading.Event) -> None:
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(self._threads + 2))
+        pool = ThreadPoolExecutor(self._threads + CLOCK_THREADS + 2)
+        asyncio.get_running_loop().set_default_executor(pool)
         engine = self._make_app()
         async with engine.open_async():
-            worker = asyncio.create_task(self._work_on(engine))
+            workers = [
+                asyncio.create_task(self._work_on(engine, queue, threads))
+                for queue, threads in ((LANES, self._threads), (CLOCK, CLOCK_THREADS))
+            ]
             sweep = asyncio.create_task(self._sweep_on(engine))
-            while not stopping.is_set() and not worker.done():
+            while not stopping.is_set() and not any(each.done() for each in workers):
                 await asyncio.sleep(0.1)
-            sweep.cancel()
-            worker.cancel()  # it lets running lanes finish their present job
-            outcomes = await asyncio.gather(worker, sweep, return_exceptions=True)
+            for each in (sweep, *workers):
+                each.cancel()  # workers let running lanes finish their present job
+            outcomes = await asyncio.gather(*workers, sweep, return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
 
     def _make_app(self) -> App:
-        connector = PsycopgConnector(**self._place.options(self._threads + 4))
+        connector = PsycopgConnector(**self._place.options(self._threads + CLOCK_THREADS + 6))
         engine = App(connector=connector, periodic_defaults={"max_delay": _DAYS_BACK})
         task = engine.task(name=TASK)(self._perform)
         for lane, (seconds, _) in self._periodic.items():
-            options = {**locks(lane), "task_kwargs": {"lane": lane}}
+            options = {**locks(lane, CLOCK), "task_kwargs": {"lane": lane}}
             engine.periodic(cron=cron_of(seconds), periodic_id=lane, **options)(task)
         return engine
 
@@ -91,9 +95,10 @@ class DistributedEngine(Engine):
         """Work a lane; ``timestamp`` is when a periodic one was due."""
         self.perform(lane)
 
-    async def _work_on(self, engine: App) -> None:
+    async def _work_on(self, engine: App, queue: str, threads: int) -> None:
         await engine.run_worker_async(
-            concurrency=self._threads,
+            queues=[queue],
+            concurrency=threads,
             install_signal_handlers=False,
             delete_jobs="always",
             fetch_job_polling_interval=self._sweep,

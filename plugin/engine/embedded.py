@@ -16,7 +16,7 @@ from functools import partial
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from plugin.engine.port import Engine, Work
+from plugin.engine.port import CLOCK_THREADS, Engine, Work
 from plugin.runtime import utc_now
 from plugin.store.base import db
 
@@ -57,17 +57,19 @@ class EmbeddedEngine(Engine):
         """Work until ``stopping`` is set, then let every lane finish its present job."""
         commits = _Commits(self._app)
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="lane")
+        clock = ThreadPoolExecutor(CLOCK_THREADS, thread_name_prefix="clock")
         swept_at = 0.0
         try:
             while not stopping.is_set():
                 self._start(pool, self._take_woken())
-                self._start(pool, self._take_periodic())
+                self._start(clock, self._take_periodic())
                 if commits.have_grown() or time.monotonic() - swept_at >= self._sweep:
                     swept_at = time.monotonic()
                     self._start(pool, self._look())
                 self._awake.wait(self._poll)
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            for each in (pool, clock):
+                each.shutdown(wait=True, cancel_futures=True)
             commits.close()
 
     def _take_woken(self) -> list[str]:

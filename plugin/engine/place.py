@@ -17,13 +17,16 @@ from sqlalchemy import text
 from plugin.store.base import db
 
 TASK = "lane"
+LANES, CLOCK = "lanes", "clock"
+"""Queues of wakes: of lanes with work, and of what is done by the clock, whatever waits there."""
+
 _SETUP_LOCK = 0x0B1D_6E4E_AD01
 _log = logging.getLogger(__name__)
 
 
-def locks(lane: str) -> dict[str, Any]:
+def locks(lane: str, queue: str = LANES) -> dict[str, Any]:
     """Return how a wake of ``lane`` is queued: one holder, and one wake waiting at most."""
-    return {"lock": lane, "queueing_lock": lane, "queue": "lanes"}
+    return {"lock": lane, "queueing_lock": lane, "queue": queue}
 
 
 class Place:

@@ -16,6 +16,9 @@ from plugin.runtime import utc_now
 from plugin.store.base import db
 from plugin.store.queue import due_lanes
 
+CLOCK_THREADS = 2
+"""Threads of their own for periodic things: a lost bridge must be noticed behind any backlog."""
+
 Work = Callable[[str], object]
 """Works the due jobs of a lane until it is empty."""
 

@@ -10,6 +10,7 @@ from sqlalchemy import delete
 from plugin.runtime import Runtime
 from plugin.services import (
     actions,
+    clock,
     connections,
     counting,
     device_matching,
@@ -96,6 +97,7 @@ def _prune(runtime: Runtime) -> None:
 PERIODIC: Mapping[str, Periodic] = MappingProxyType(
     {
         "schedule": Periodic(10, sync.schedule),
+        "clock": Periodic(5, clock.watch),
         "bridges": Periodic(2, leases.watch),
         "bridge-leases": Periodic(30, leases.keep),
         "bridge-roles": Periodic(10, roles.schedule),

@@ -159,9 +159,13 @@ class Limits:
     notices: NoticeLimits
     pace: Mapping[str, Pace]
 
-    def pace_of(self, kind: str) -> Pace:
-        """Return the pace of an adapter ``kind``, or the one that holds for all others."""
-        return self.pace.get(kind, self.pace["default"])
+    def pace_of(self, kind: str, *, sandbox: bool = False) -> Pace:
+        """Return the pace of an adapter ``kind``, or the one that holds for all others.
+
+        The ``sandbox`` may have one of its own: ``KIND_sandbox``.
+        """
+        usual = self.pace.get(kind, self.pace["default"])
+        return self.pace.get(f"{kind}_sandbox", usual) if sandbox else usual
 
 
 SECTIONS: Mapping[str, type[Any]] = {

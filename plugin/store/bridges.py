@@ -39,8 +39,8 @@ class Bridge(Base):
     Of the one-time token and of the program's own secret only digests are kept. ``online`` is our
     verdict by its beats, ``host_online`` the host's. ``integration_id`` is the integration it is
     mapped onto, ``pinned`` says that a person chose that. ``pace`` is the seconds it needs for one
-    unit of weight, ``capacity`` the weight it should not exceed (0: any). ``draining`` is empty, or
-    why it gets no new work: ``person`` or ``slow``.
+    call of a vendor, ``capacity`` the weight it should not exceed (0: any). ``draining`` is empty,
+    or why it gets no new work: ``person`` or ``slow``.
     """
 
     __tablename__ = "bridge"

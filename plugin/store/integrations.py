@@ -46,7 +46,8 @@ class Connection(Base):
     ``settings`` holds the fields that may be seen, ``sealed`` the secret ones. ``environment`` is
     empty for systems that have no servers per environment. ``origin_override`` is set by the
     sandbox alone. ``refused_at`` is when it last turned us away: until it lets us in again, its
-    work is tried only every few minutes, so that no account gets locked. ``undo`` holds what a
+    work is tried only every few minutes, so that no account gets locked. ``look_calls`` is what one
+    look for detections costs in calls on average, 0 until one was made. ``undo`` holds what a
     deletion put away (name, integrations with their workspaces) as long as it can be taken back.
     ``version`` rises with each edit, for telling two editors apart and for remaking adapters.
     """
@@ -72,6 +73,7 @@ class Connection(Base):
     worked_at: Mapped[datetime | None]
     refused_at: Mapped[datetime | None]
     polled_at: Mapped[datetime | None]
+    look_calls: Mapped[float] = mapped_column(default=0.0, server_default="0")
     created_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None]
     undo: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

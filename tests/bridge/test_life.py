@@ -1,17 +1,21 @@
 """Bridges at work: they fetch, they are lost, others take over, nothing is doubled."""
 
 from collections import Counter
+from datetime import timedelta
+from threading import Event
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
-from plugin.bridge.server import LateError
+from plugin.bridge.server import Ended, LateError
+from plugin.bridge.walking import Adapters, walk
 from plugin.domain.errors import RefusedError
 from plugin.edge.emulator import Happening
 from plugin.services import integrations
 from plugin.services.bridges import registry
 from plugin.store.base import db, writing
-from plugin.store.bridges import BridgePage, BridgeTask
+from plugin.store.bridges import Bridge, BridgePage, BridgeTask
+from plugin.store.integrations import Connection
 from plugin.store.mirror import DetectionRow, DeviceRow, WorkspaceRow
 from plugin.store.work import RunState, SyncRun
 from tests.bridge.yard import Yard
@@ -49,6 +53,19 @@ def test_a_bridge_fetches_what_the_server_would_and_it_is_stored_once(yard: Yard
     assert db.session.scalar(select(func.count()).select_from(BridgeTask)) == 0
 
 
+def test_what_a_bridges_look_costs_the_vendor_is_counted(yard: Yard) -> None:
+    with writing() as session:
+        session.execute(update(Connection).values(look_calls=0.0))
+    hand = yard.enrol("pc1")
+    yard.house.clock.forward(120)
+    hand.beat()
+    yard.house.work_all()
+    assert hand.work() > 0
+    yard.house.work_all()
+    db.session.expire_all()
+    assert yard.vendor.look_calls >= 5
+
+
 def test_a_lost_bridges_work_goes_to_another_and_its_late_pages_are_refused(yard: Yard) -> None:
     direct = devices()
     dead, living = yard.enrol("pc1"), yard.enrol("pc2")
@@ -67,7 +84,7 @@ def test_a_lost_bridges_work_goes_to_another_and_its_late_pages_are_refused(yard
     with pytest.raises(LateError):
         dead.server.post(task, 1, "devices", {"rows": []})
     with pytest.raises(LateError):
-        dead.server.done(task, 0, 1.0, None)
+        dead.server.done(task, Ended(0, 1.0))
     living.work()
     yard.house.work_all()
     assert devices() == direct
@@ -188,3 +205,70 @@ def test_a_lost_only_bridge_is_replaced_by_a_lent_one_until_it_is_back(yard: Yar
     yard.keep()
     assert lost.number in yard.holders().values()
     assert yard.holders()[""] == other.number
+
+
+def test_a_slow_bridge_finishes_what_it_has_and_nothing_is_done_twice(yard: Yard) -> None:
+    direct = devices()
+    slow, quick = yard.enrol("pc1"), yard.enrol("pc2")
+    yard.keep()
+    empty_mirror()
+    yard.ask()
+    task = slow.server.lease([], 1)["tasks"][0]
+    for hand, seconds in ((slow, 9.0), (quick, 1.0)):
+        with writing() as session:
+            values = {"pace": seconds, "tasks_done": 10}
+            session.execute(update(Bridge).where(Bridge.id == hand.number).values(**values))
+    yard.keep()
+    assert yard.bridge(slow).draining == "slow"
+    holders = yard.holders()
+    assert holders.pop(task["scope"]) == slow.number, "it was to finish what it has"
+    assert set(holders.values()) == {quick.number}
+    walk(slow.server, Adapters(yard.house.runtime.vendors), task, Event())
+    yard.house.work_all()
+    yard.keep()
+    assert set(yard.holders().values()) == {quick.number}
+    quick.work()
+    yard.house.work_all()
+    assert devices() == direct
+    assert set(runs()) == {RunState.DONE}
+    walks = sum(yard.bridge(hand).tasks_done - 10 for hand in (slow, quick))
+    assert walks == 2 * len(yard.holders()), "devices and detections of each, once"
+    yard.house.clock.forward(601)
+    for hand in (slow, quick):
+        hand.beat()
+    yard.keep()
+    assert yard.bridge(slow).draining == ""
+
+
+def test_how_fast_a_bridge_is_does_not_depend_on_what_it_holds(yard: Yard) -> None:
+    hand = yard.enrol("pc1")
+    yard.ask()
+    task = hand.server.lease([], 1)["tasks"][0]
+    hand.server.done(task, Ended(0, seconds=6.0, calls=12))
+    assert yard.bridge(hand).pace == 0.5
+
+
+def test_nobody_is_lost_because_our_own_clock_was_moved(yard: Yard) -> None:
+    hand = yard.enrol("pc1")
+    before = yard.holders()
+    yard.house.clock.forward(31)
+    hand.beat()
+    for hours in (1, -1):
+        yard.house.clock.moved = timedelta(hours=hours)
+        assert yard.keep() == 0
+        assert yard.bridge(hand).online
+    assert yard.holders() == before
+
+
+def test_a_bridge_that_died_before_the_clock_was_set_back_is_noticed(yard: Yard) -> None:
+    dead, living = yard.enrol("pc1"), yard.enrol("pc2")
+    yard.keep()
+    yard.house.clock.moved = timedelta(hours=-1)
+    for _ in range(3):
+        living.beat()
+        yard.keep()
+        yard.house.clock.forward(16)
+    living.beat()
+    yard.keep()
+    assert set(yard.holders().values()) == {living.number}
+    assert yard.said(dead)[-1] == "offline"

@@ -101,8 +101,8 @@ class Yard:
 
 
 @contextmanager
-def open_yard(url: str, folder: Path) -> Iterator[Yard]:
-    with open_house(url, folder) as house:
+def open_yard(url: str, folder: Path, companies: int = 3, devices: int = 24) -> Iterator[Yard]:
+    with open_house(url, folder, companies, devices) as house:
         made = house.integrate()
         emulator = Served(house.emulators[VENDOR])
         with writing():

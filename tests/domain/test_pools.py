@@ -25,9 +25,12 @@ def test_without_any_bridge_nothing_is_lent() -> None:
 
 def test_measured_cost_bends_a_weight_only_so_far() -> None:
     weights = weigh({"a": 99, "b": 99, "c": 9}, {"a": 1000.0, "b": 0.1})
-    assert weights == {"a": 199.98, "b": 25.0, "c": 10.0}
+    assert weights == {"a": 199.98, "b": 3.125, "c": 10.0}
 
 
 def test_one_bridge_alone_is_never_slow() -> None:
     assert slow({"a": 100.0}, {"a": 9}) == set()
-    assert slow({"a": 100.0, "b": 1.0}, {"a": 2, "b": 9}) == set()
+    assert slow({"a": 100.0, "b": 1.0}, {"a": 9, "b": 99}) == set()
+    assert slow({"a": 100.0, "b": 0.0}, {"a": 99, "b": 99}) == set()
+    assert slow({"a": 100.0, "b": 1.0}, {"a": 10, "b": 10}) == {"a"}
+    assert slow({"a": 0.3, "b": 0.01}, {"a": 10, "b": 10}) == set()

@@ -1,4 +1,5 @@
 import time
+from threading import Thread
 
 import pytest
 from pyrate_limiter import InMemoryBucket, Rate
@@ -34,3 +35,14 @@ def test_two_paces_on_one_bucket_share_the_count() -> None:
     first, second = Pace(1, bucket=bucket), Pace(1, bucket=bucket)
     assert first.take() == 0.0
     assert second.take() == pytest.approx(60, abs=1)
+
+
+def test_each_thread_knows_how_many_permits_it_took_itself() -> None:
+    pace = Pace(per_second=1, burst=3)
+    other = Thread(target=pace.take)
+    other.start()
+    other.join()
+    assert pace.taken_here == 0
+    for _ in range(5):
+        pace.take()
+    assert pace.taken_here == 2

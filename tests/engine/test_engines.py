@@ -99,6 +99,17 @@ def test_periodic_things_happen_again_and_again(stage: Stage) -> None:
         stage.wait_for(3, "tick")
 
 
+def test_periodic_things_do_not_wait_behind_a_backlog(stage: Stage) -> None:
+    def tick(engine: Engine) -> None:
+        engine.every(1, "periodic:tick", lambda: stage.note("tick"))
+
+    for lane in range(100):  # on eight threads they take five seconds
+        stage.wish(f"lane {lane}", str(lane), kind="slow")
+    with stage.running(1, tick):
+        stage.wait_for(2, "tick")
+        assert len(stage.notes("end")) < 70
+
+
 def test_two_workers_share_the_ticks() -> None:
     assert [cron_of(seconds) for seconds in (0.2, 15, 60, 90, 3600, 100_000)] == [
         "* * * * * */1",

@@ -55,6 +55,8 @@ def test_the_shipped_figures_are_the_documented_ones(tmp_path: Path) -> None:
     assert limits.sync.interval <= 900
     assert limits.pace_of("eset_protect") == Pace(10, 10)
     assert limits.pace_of("tigerpaw") == limits.pace["default"]
+    assert limits.pace_of("kaspersky_ksc", sandbox=True) == Pace(40, 40)
+    assert limits.pace_of("eset_protect", sandbox=True) == Pace(10, 10)
 
 
 def test_an_operator_changes_single_figures_and_addresses(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from plugin.services import (
     integrations,
     lists,
     registration,
+    watch,
 )
 from plugin.services.access import Role
 from plugin.store.integrations import Connection, Integration, Side
@@ -158,5 +159,6 @@ def _page(row: Integration, faults: Faults) -> str:
         writes_fields=host_writing.can_write(runtime(), row),
         state_field=host_fields.field_of(row),
         rules_on=sum(rule.enabled for rule in row.rules),
+        look_minutes=watch.minutes_if_stretched(runtime(), row.vendor),
         errors=faults,
     )

@@ -66,11 +66,14 @@ def living() -> list[Bridge]:
 
 
 def is_alive(runtime: Runtime, bridge: Bridge) -> bool:
-    """Tell whether a bridge's last beat is within the deadline."""
+    """Tell whether a bridge's last beat is within the deadline.
+
+    One that lies far ahead is of a clock that was set back since: who lives has beaten again.
+    """
     if bridge.beat_at is None or bridge.digest is None or bridge.revoked_at is not None:
         return False
     deadline = timedelta(seconds=runtime.settings.bridge_deadline)
-    return runtime.now() - bridge.beat_at <= deadline
+    return abs(runtime.now() - bridge.beat_at) <= deadline
 
 
 def automatic() -> tuple[bool, int]:

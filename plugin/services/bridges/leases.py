@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from plugin.domain.bridges import Plan, balance, share_out
@@ -165,8 +165,11 @@ def _busy() -> set[str]:
 
 def watch(runtime: Runtime) -> int:
     """Let others take over if a bridge has missed its deadline: cheap enough for every moment."""
-    overdue = runtime.now() - timedelta(seconds=runtime.settings.bridge_deadline)
-    lost = select(Bridge.id).where(Bridge.online, Bridge.beat_at < overdue).limit(1)
+    if not runtime.hearing.is_sure(runtime.settings.bridge_beat):
+        return 0
+    now, deadline = runtime.now(), timedelta(seconds=runtime.settings.bridge_deadline)
+    silent = or_(Bridge.beat_at < now - deadline, Bridge.beat_at > now + deadline)
+    lost = select(Bridge.id).where(Bridge.online, silent).limit(1)
     return keep(runtime) if db.session.scalar(lost) is not None else 0
 
 
@@ -194,7 +197,9 @@ def keep(runtime: Runtime, *, level: bool = False) -> int:
 
 
 def _notice(runtime: Runtime, session: Session) -> None:
-    """Tell of bridges whose beats have stopped."""
+    """Tell of bridges whose beats have stopped, unless it was we who could not hear them."""
+    if not runtime.hearing.is_sure(runtime.settings.bridge_beat):
+        return
     for bridge in session.scalars(select(Bridge).where(Bridge.online)):
         if not is_alive(runtime, bridge):
             bridge.online = False
@@ -212,14 +217,23 @@ def _notice_slow(runtime: Runtime, session: Session, ground: Ground) -> None:
         if row.draining == "slow" and row.drained_at and now - row.drained_at >= REST:
             row.draining, row.drained_at, row.pace, row.tasks_done = "", None, 0.0, 0
             note(session, now, "drained", "The bridge takes work again.", bridge_id=row.id)
-    paces = {name: ground.bridges[name].pace for name in ground.online}
-    for name in slow(paces, {name: ground.bridges[name].tasks_done for name in paces}):
+    for name in _slow_ones(ground):
         row = ground.bridges[name]
         row.draining, row.drained_at = "slow", now
         text = "Far slower than the others: it finishes what it has, others take the rest."
         note(session, now, "drained", text, bridge_id=row.id)
         audit(runtime, session, SYSTEM, "bridge.slow", row.name)
     session.flush()
+
+
+def _slow_ones(ground: Ground) -> list[str]:
+    """Compare the bridges of each integration, which talk to the same vendor."""
+    pools: dict[str, dict[str, float]] = {}
+    for name in ground.online:
+        home = ground.homes.get(name, "")
+        pools.setdefault(home, {})[name] = ground.bridges[name].pace
+    done = {name: ground.bridges[name].tasks_done for name in ground.online}
+    return sorted(name for paces in pools.values() for name in slow(paces, done))
 
 
 def _map_by_itself(runtime: Runtime, session: Session, ground: Ground) -> None:
@@ -243,7 +257,9 @@ def _pools(runtime: Runtime, session: Session, ground: Ground) -> dict[int, list
     held = {str(row.integration_id): row for row in session.scalars(select(BridgeLoan))}
     before = {name: str(row.bridge_id) for name, row in held.items()}
     homes, online = ground.homes, ground.online
-    loans = lend(ground.loads(), homes, online, before)
+    # One that was never heard is no loss: its computer is just being set up.
+    heard = {name: home for name, home in homes.items() if ground.bridges[name].beat_at}
+    loans = lend(ground.loads(), heard, online, before)
     for name, row in held.items():
         if loans.get(name) != before[name]:
             session.execute(delete(BridgeLoan).where(BridgeLoan.integration_id == int(name)))

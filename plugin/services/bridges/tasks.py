@@ -24,7 +24,6 @@ from plugin.settings import Environment
 from plugin.store.base import db, writing
 from plugin.store.bridges import Bridge, BridgeLease, BridgePage, BridgeTask, TaskState, hold_turn
 from plugin.store.integrations import Connection
-from plugin.store.mirror import WorkspaceRow
 from plugin.store.queue import Claim, enqueue
 from plugin.store.upsert import insert_into
 from plugin.store.work import Job
@@ -51,6 +50,8 @@ class Relayed(FindsDetections, ReportsLicences, ListsWorkspaceGroups):
     def __init__(self, task: BridgeTask) -> None:
         """Read the pages of ``task``, one at a time."""
         self.task_id, self._wish = task.id, dict(task.wish)
+        self.calls = int(task.outcome.get("calls", 0))
+        """How many calls the walk took; 0 when the bridge's program is too old to say."""
 
     def devices(self, workspace_id: str, cursor: str | None) -> Iterator[Page[Device]]:
         """Yield the device pages; TransientError when the bridge was asked for something else."""
@@ -271,7 +272,7 @@ def _connection_told(runtime: Runtime, vendor_id: int) -> dict[str, Any]:
     """Return all that makes an adapter elsewhere: for a bridge's memory alone, never its disk."""
     connection = db.session.get_one(Connection, vendor_id)
     environment = Environment(connection.environment or runtime.environment().value)
-    pace = runtime.settings.limits.pace_of(connection.kind)
+    pace = runtime.pace_of(connection)
     sharers = max(1, _sharers(vendor_id))
     return {
         "id": connection.id,
@@ -336,11 +337,12 @@ def _belongs(task: BridgeTask, part: str, page: Page[Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a walk ended at the bridge: pages posted, seconds taken, the failure if there was one."""
+    """How a walk ended at the bridge: pages posted, seconds and calls taken, its failure if any."""
 
     pages: int
     seconds: float
     error: object = None
+    calls: int = 0
 
 
 def acknowledge(runtime: Runtime, bridge: Bridge, task_id: int, fence: int, ending: Ending) -> None:
@@ -359,31 +361,31 @@ def acknowledge(runtime: Runtime, bridge: Bridge, task_id: int, fence: int, endi
                     "pages", f"{held} of {ending.pages} pages have arrived; send the others."
                 )
             task.state, task.ended_at = TaskState.DONE, runtime.now()
-            task.outcome = {"error": ending.error} if failure else {"pages": ending.pages}
-            _measure(session, bridge, task, ending.seconds, failed=failure is not None)
+            task.outcome = {"error": ending.error} if failure else _told(ending)
+            bridge.tasks_done += 1
+            if failure is None:
+                _measure(session, bridge, task, ending)
             _make_due(runtime, session, task)
         if failure is not None:
             bridge.last_error, bridge.last_error_at = str(failure)[:2000], runtime.now()
     runtime.wake(lane)
 
 
-def _measure(
-    session: Session, bridge: Bridge, task: BridgeTask, seconds: float, *, failed: bool
-) -> None:
-    """Keep what a full walk took, for weights and for finding slow bridges."""
-    bridge.tasks_done += 1
-    if failed or "devices" not in task.wish["parts"] or task.wish["cursor"] is not None:
-        return
+def _told(ending: Ending) -> dict[str, int]:
+    return {"pages": ending.pages, "calls": ending.calls}
+
+
+def _measure(session: Session, bridge: Bridge, task: BridgeTask, ending: Ending) -> None:
+    """Keep what a walk took: of a full one for the workspace's weight, of each for the bridge.
+
+    A bridge is measured by the call: workspaces differ, and what they cost is not its fault.
+    """
     lease = session.get(BridgeLease, (task.vendor_id, task.scope))
-    devices = session.scalar(_devices(task)) or 0
-    if lease is not None:
-        lease.seconds = _mean(lease.seconds, seconds)
-    bridge.pace = _mean(bridge.pace, seconds / (devices + 1))
-
-
-def _devices(task: BridgeTask) -> Any:  # noqa: ANN401 - a select of one figure
-    query = select(func.sum(WorkspaceRow.devices)).where(WorkspaceRow.vendor_id == task.vendor_id)
-    return query.where(WorkspaceRow.workspace_id == task.scope) if task.scope else query
+    is_full = "devices" in task.wish["parts"] and task.wish["cursor"] is None
+    if lease is not None and is_full:
+        lease.seconds = _mean(lease.seconds, ending.seconds)
+    if ending.calls:
+        bridge.pace = _mean(bridge.pace, ending.seconds / ending.calls)
 
 
 def _mean(before: float, now: float) -> float:

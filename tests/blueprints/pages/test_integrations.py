@@ -6,7 +6,7 @@ from html import unescape
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from plugin.services import (
     access,
@@ -18,7 +18,7 @@ from plugin.services import (
 )
 from plugin.services.access import Role
 from plugin.store.base import db, writing
-from plugin.store.integrations import Integration, TicketRule
+from plugin.store.integrations import Connection, Integration, TicketRule
 from plugin.store.journal import AuditEntry
 from plugin.store.mirror import WorkspaceRow
 from plugin.store.work import SyncRun
@@ -64,6 +64,19 @@ def people(office: Office) -> set[str]:
     found = {link.email for link in administrators.present(integrations.get(1))}
     db.session.rollback()
     return found
+
+
+def test_the_page_says_when_there_are_too_many_workspaces_to_look_at_every_minute(
+    office: Office,
+) -> None:
+    assert "Looked at for detections" not in office.viewer.read(ONE)
+    vendor = db.session.get_one(Integration, 1).vendor_id
+    for calls in (100_000.0, 0.0):  # one workspace and 1,000 calls a second
+        with writing() as session:
+            where = Connection.id == vendor
+            session.execute(update(Connection).where(where).values(look_calls=calls))
+        told = "every 4 minutes in turn, not every minute" in unescape(office.viewer.read(ONE))
+        assert told == bool(calls)
 
 
 def test_everybody_is_ticked_and_clearing_one_removes_it(office: Office) -> None:

@@ -21,7 +21,7 @@ from plugin.edge.pace import Pace
 from plugin.settings import EffectiveEnvironment, Environment, Settings
 from plugin.settings import Pace as PaceLimit
 from plugin.store.base import db
-from plugin.store.integrations import Connection, Preference
+from plugin.store.integrations import Connection, Preference, Side
 from plugin.vault import Vault
 
 ENVIRONMENT_PREFERENCE = "environment"
@@ -123,7 +123,7 @@ class Runtime:
     def make(self, connection: Connection, settings: Mapping[str, str]) -> Adapter:
         """Make an adapter for ``connection`` with these settings (which need not be saved)."""
         kind = self.adapter_class(connection.kind)
-        environment = Environment(connection.environment or self.environment().value)
+        environment = self._environment_of(connection)
         link = Link(
             http=self._door(connection, settings),
             settings=_with_defaults(kind, settings),
@@ -134,6 +134,17 @@ class Runtime:
         )
         maker = cast(Callable[[Link], Adapter], kind)
         return maker(link)
+
+    def _environment_of(self, connection: Connection) -> Environment:
+        """Return the environment whose servers a connection uses.
+
+        Hosts are the customer's own in all of them. The database is not asked for theirs: a call
+        of theirs is proved while it is away, in a thread that must not wait for it.
+        """
+        if connection.environment:
+            return Environment(connection.environment)
+        is_host = connection.side == Side.HOST
+        return Environment.PRODUCTION if is_host else self.environment().value
 
     def _addresses(self, connection: Connection, environment: Environment) -> Mapping[str, str]:
         """Return the vendor's servers; the sandbox's own connections lack none."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.table import Row, table
 
-HELPERS = {"installation"}
+HELPERS = {"installation", "cluster"}
 
 
 def main(wanted: list[str]) -> int:

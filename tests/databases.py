@@ -13,7 +13,7 @@ import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -21,6 +21,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
 import psycopg
 import pytest
 from flask import Flask
@@ -86,9 +87,9 @@ def fresh_sqlite(folder: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def empty_postgresql() -> str:
+def empty_postgresql(*, durable: bool = False) -> str:
     """Make a database without tables and return its address."""
-    server = postgresql_server(durable=False)
+    server = postgresql_server(durable=durable)
     name = f"test_{next(_numbers)}"
     server.execute(f"CREATE DATABASE {name}")
     return server.url(name)
@@ -190,6 +191,35 @@ class Server:
 
     binaries: Path
     folder: Path
+    durable: bool = False
+
+    @property
+    def data(self) -> str:
+        """The folder that holds the databases."""
+        return str(self.folder / "data")
+
+    def start(self) -> None:
+        """Start it, or start it again after :meth:`kill`."""
+        options = f"-c listen_addresses='' -k {self.folder} -c max_connections=200"
+        if not self.durable:
+            options += " -c fsync=off -c full_page_writes=off -c synchronous_commit=off"
+        self.run(
+            "pg_ctl", "-D", self.data, "-w", "-l", f"{self.folder}/log", "-o", options, "start"
+        )
+
+    def processes(self) -> list[psutil.Process]:
+        """Return its processes, the one that starts the others first."""
+        told = Path(self.data, "postmaster.pid").read_text("utf-8")
+        postmaster = psutil.Process(int(told.splitlines()[0]))
+        return [postmaster, *postmaster.children(recursive=True)]
+
+    def kill(self) -> None:
+        """End it as a loss of power does: at once, with nothing put in order."""
+        everyone = self.processes()
+        for process in everyone:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(everyone, timeout=10)
 
     def url(self, name: str) -> str:
         """Return the address of a database in SQLAlchemy's words."""
@@ -225,16 +255,13 @@ def postgresql_server(*, durable: bool) -> Server:
     home = Path("/dev/shm")
     place = home if not durable and os.access(home, os.W_OK) else Path("/tmp")
     folder = Path(tempfile.mkdtemp(prefix="bridgehead-pg-", dir=place))
-    server = Server(_binaries(folder), folder)
+    server = Server(_binaries(folder), folder, durable)
     if os.geteuid() == 0:
         shutil.chown(folder, "nobody", "nogroup")
     atexit.register(_end, server)
-    data = str(folder / "data")
-    server.run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-    options = f"-c listen_addresses='' -k {folder} -c max_connections=200"
-    if not durable:
-        options += " -c fsync=off -c full_page_writes=off -c synchronous_commit=off"
-    server.run("pg_ctl", "-D", data, "-w", "-l", f"{folder}/log", "-o", options, "start")
+    how = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+    server.run("initdb", "-D", server.data, *how)
+    server.start()
     return server
 
 
@@ -257,7 +284,7 @@ def _open(folder: Path) -> bool:
 
 
 def _end(server: Server) -> None:
-    stop = ("-D", str(server.folder / "data"), "-m", "immediate", "-w", "stop")
+    stop = ("-D", server.data, "-m", "immediate", "-w", "stop")
     try:
         server.run("pg_ctl", *stop)
     finally:

@@ -3,10 +3,12 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from werkzeug.test import TestResponse
 
 from plugin.hosts.connectwise_automate.signature import computer_secret, sign
 from plugin.services import connections
@@ -47,9 +49,16 @@ def replaced(office: Office) -> str:
 
 def call(office: Office, secret: str, number: int, key: str = "server") -> bool:
     """Call as a script does; tell whether the call was believed."""
+    return answered(office, secret, number, key).status_code == 204
+
+
+def answered(
+    office: Office, secret: str, number: int, key: str = "server", skew: float = 0.0
+) -> TestResponse:
+    """Call as a script does whose clock is ``skew`` seconds ahead of ours."""
     office.fresh()
     token = db.session.get_one(Connection, 1).webhook_token
-    now = office.house.clock()
+    now = office.house.clock() + timedelta(seconds=skew)
     body = json.dumps(
         {
             "event": "alert_raised",
@@ -64,8 +73,7 @@ def call(office: Office, secret: str, number: int, key: str = "server") -> bool:
         "X-Bridgehead-Signature": sign(secret, timestamp, body),
         "X-Bridgehead-Key-Id": key,
     }
-    sent = office.stranger().client.post(f"/webhooks/{token}", data=body, headers=headers)
-    return sent.status_code == 204
+    return office.stranger().client.post(f"/webhooks/{token}", data=body, headers=headers)
 
 
 def api(office: Office, path: str, **wish: str) -> tuple[int, dict[str, Any]]:
@@ -165,3 +173,13 @@ def test_only_administrators_see_scripts_and_other_kinds_have_none(office: Offic
     assert office.administrator.client.get("/api/v1/connections/2/calls").status_code == 404
     assert "Calls from scripts" in office.administrator.read("/connections/1")
     assert "Calls from scripts" not in office.administrator.read("/connections/2")
+
+
+@pytest.mark.parametrize(("skew", "way"), [(600, "ahead of"), (-600, "behind")])
+def test_a_clock_ten_minutes_off_is_refused_and_the_reason_names_it(
+    office: Office, skew: float, way: str
+) -> None:
+    answer = answered(office, replaced(office), 1, skew=skew)
+    assert answer.status_code == 401
+    assert re.search(rf"(599|600|601) seconds {way} our clock", answer.text)
+    assert answered(office, opened(office)["webhook_secret"], 2, skew=skew / 2.1).status_code == 204

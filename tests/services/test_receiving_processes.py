@@ -1,14 +1,12 @@
 """Receiving with several processes, with killed ones, and with a database that hangs."""
 
-import os
-import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.process import BaseProcess
 
-import psutil
 import pytest
 from sqlalchemy import select
 
@@ -92,17 +90,16 @@ def test_what_was_acknowledged_survives_a_killed_receiver(play: Scene) -> None:
 @contextmanager
 def frozen_server() -> Iterator[None]:
     """Stop every process of the PostgreSQL server, as a dying disk would."""
-    data = postgresql_server(durable=False).folder / "data" / "postmaster.pid"
-    postmaster = psutil.Process(int(data.read_text().splitlines()[0]))
-    os.kill(postmaster.pid, signal.SIGSTOP)  # first, so that it makes no more children
-    everyone = [postmaster, *postmaster.children(recursive=True)]
+    server = postgresql_server(durable=False)
+    server.processes()[0].suspend()  # first, so that it makes no more children
+    everyone = server.processes()
     for process in everyone[1:]:
-        os.kill(process.pid, signal.SIGSTOP)
+        process.suspend()
     try:
         yield
     finally:
         for process in everyone:
-            os.kill(process.pid, signal.SIGCONT)
+            process.resume()
 
 
 def test_a_frozen_server_makes_it_busy_in_two_seconds_and_loses_nothing(postgresql: str) -> None:
@@ -112,7 +109,8 @@ def test_a_frozen_server_makes_it_busy_in_two_seconds_and_loses_nothing(postgres
         with frozen_server():
             for number in range(3):
                 started = time.monotonic()
-                answer = door.send(saying(ID=number))
+                with ThreadPoolExecutor(1) as unprepared:  # a server's thread that never called
+                    answer = unprepared.submit(door.send, saying(ID=number)).result()
                 assert time.monotonic() - started < 3.5
                 assert answer.status_code == 429
                 assert answer.headers["Retry-After"] == "2"

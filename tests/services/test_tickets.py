@@ -117,6 +117,21 @@ def test_an_unclear_answer_is_followed_by_a_search_not_by_a_second_ticket(
     assert any("not created twice" in reason for reason in log)
 
 
+@pytest.mark.parametrize("minutes", [10, -10])
+def test_a_clock_that_is_off_and_jumps_back_makes_nothing_twice(
+    house: House, integration: Integration, minutes: int
+) -> None:
+    house.clock.forward(minutes * 60)
+    told = house.happen("detection")
+    house.sync(integration.vendor)
+    house.clock.forward(-minutes * 60)
+    entry = detect(house, integration, told)
+    house.clock.forward(3600)
+    house.work_all()
+    assert len(house.host_tickets(entry.key)) == 1
+    assert [each.id for each in house.entries() if each.key == entry.key] == [entry.id]
+
+
 def test_a_ticket_closed_in_the_host_is_seen_and_its_key_is_free_again(
     house: House, integration: Integration
 ) -> None:

@@ -190,9 +190,9 @@ def test_a_bridge_comes_in_nowhere_with_its_secret(matrix: Matrix) -> None:
     client = matrix.office.app.test_client()
     headers = {"Authorization": f"Bearer {_bridge_secret(matrix)}"}
     for door in guarded(matrix.office):
-        json = {"json": {}} if door.method in CHANGES else {}
+        more: dict[str, Any] = {"json": {}} if door.method in CHANGES else {}
         path = door.path(matrix.theirs)
-        answer = client.open(path, method=door.method, headers=headers, **json)
+        answer = client.open(path, method=door.method, headers=headers, **more)
         expected = 302 if door.method == "GET" and not door.is_api else 401
         assert answer.status_code == expected, (door.method, door.rule.rule)
         assert not [each for each in matrix.secrets if each in answer.text]

@@ -1,6 +1,6 @@
 # Every target is one command you could type yourself. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench soak format new-vendor bridge-file lock browser assets clean
+.PHONY: help run test check bench soak format new-vendor bridge-file lock browser assets audit sbom clean
 
 export MAKE_GOAL := $(firstword $(MAKECMDGOALS))
 export PYTHON
@@ -52,11 +52,17 @@ bridge-file: .venv/.dev ## the bridge program as one file of pure Python, in dis
 lock: ## lock the dependencies anew (ARGS=--upgrade for newer ones); needs uv
 	tools/lock $(ARGS)
 
-browser: ## install Debian's Chromium for the browser tests
+browser: ## install Debian's Chromium, Firefox and WebKitGTK for the browser tests
 	@tools/browser
 
 assets: ## fetch the vendored assets anew (needs npm), rebuild sprite, theme and checksums
 	python3 tools/refresh_assets.py $(ARGS)
+
+audit: .venv/.runtime ## known flaws in the locked dependencies; says "no source" when nobody can be asked
+	@tools/audit
+
+sbom: .venv/.runtime ## the list of what is inside, from the lock, in dist/
+	@tools/sbom
 
 clean: ## remove the environment and caches; data in var/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

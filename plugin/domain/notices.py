@@ -39,6 +39,13 @@ class NoticeKind(StrEnum):
     QUEUE_GROWING = "queue_growing"
 
 
+NAMES_CLIENTS = frozenset(
+    {NoticeKind.LICENCE_EXPIRING, NoticeKind.BRIDGE_LENT, NoticeKind.INTEGRATION_DELETED}
+)
+"""Kinds whose texts name clients or integrations, several at once; the others name connections,
+bridges and this machine."""
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """Something that is wrong for as long as it lasts.

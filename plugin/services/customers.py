@@ -15,6 +15,7 @@ from plugin.domain.errors import RuleError
 from plugin.domain.model import CustomerPair
 from plugin.runtime import Runtime
 from plugin.services.journal import audit
+from plugin.services.lists import Scope
 from plugin.store.base import db, writing
 from plugin.store.integrations import Connection, CustomerRefusal
 
@@ -36,21 +37,41 @@ def joined(runtime: Runtime, connection: Connection) -> dict[str, str]:
     return _read(connection.settings.get(_field(runtime, connection), ""))
 
 
-def proposals(runtime: Runtime, connection: Connection) -> list[CustomerPair]:
-    """Ask the vendor which clients look alike; what a person refused is left out."""
+def shown(runtime: Runtime, connection: Connection, scope: Scope) -> dict[str, str]:
+    """Return the confirmed pairs of the workspaces that the reader may see."""
+    pairs = joined(runtime, connection).items()
+    return {left: right for left, right in pairs if scope.is_open(connection.id, left)}
+
+
+def proposals(runtime: Runtime, connection: Connection, scope: Scope) -> list[CustomerPair]:
+    """Ask the vendor which clients look alike.
+
+    Left out is what a person refused, and what the reader may not see.
+    """
     _field(runtime, connection)
     adapter = cast(JoinsCustomers, runtime.adapter(connection))
     refused = _refused(connection.id)
     db.session.commit()  # no transaction stays open while the vendor answers
     found = adapter.propose_pairs()
-    return [each for each in found if (each.workspace_id, each.customer_id) not in refused]
+    return [
+        each
+        for each in found
+        if (each.workspace_id, each.customer_id) not in refused
+        and scope.is_open(connection.id, each.workspace_id)
+    ]
 
 
 def join(
-    runtime: Runtime, actor: str, connection: Connection, workspace_id: str, customer_id: str
+    runtime: Runtime,
+    actor: str,
+    connection: Connection,
+    workspace_id: str,
+    customer_id: str,
+    *,
+    scope: Scope,
 ) -> None:
     """Confirm a proposed pair; RuleError when the vendor does not propose it (any more)."""
-    pair = _proposed(runtime, connection, workspace_id, customer_id)
+    pair = _proposed(runtime, connection, scope, (workspace_id, customer_id))
     with writing() as session:
         pairs = joined(runtime, connection)
         if workspace_id in pairs or customer_id in pairs.values():
@@ -61,11 +82,13 @@ def join(
         audit(runtime, session, actor, "customer.join", subject, after=told | {"id": customer_id})
 
 
-def part(runtime: Runtime, actor: str, connection: Connection, workspace_id: str) -> None:
+def part(
+    runtime: Runtime, actor: str, connection: Connection, workspace_id: str, *, scope: Scope
+) -> None:
     """Take a confirmed pair apart; it may be proposed again."""
     with writing() as session:
         pairs = joined(runtime, connection)
-        if workspace_id not in pairs:
+        if workspace_id not in shown(runtime, connection, scope):
             raise RuleError("workspace", "this one is not joined; look at the list again")
         customer = pairs.pop(workspace_id)
         _save(runtime, connection, pairs)
@@ -74,10 +97,16 @@ def part(runtime: Runtime, actor: str, connection: Connection, workspace_id: str
 
 
 def refuse(
-    runtime: Runtime, actor: str, connection: Connection, workspace_id: str, customer_id: str
+    runtime: Runtime,
+    actor: str,
+    connection: Connection,
+    workspace_id: str,
+    customer_id: str,
+    *,
+    scope: Scope,
 ) -> None:
     """Turn a proposed pair down for good; RuleError when the vendor does not propose it."""
-    _proposed(runtime, connection, workspace_id, customer_id)
+    _proposed(runtime, connection, scope, (workspace_id, customer_id))
     with writing() as session:
         if not _add_refusal(runtime, session, actor, (connection.id, workspace_id, customer_id)):
             return
@@ -101,10 +130,10 @@ def _add_refusal(runtime: Runtime, session: Session, actor: str, key: tuple[int,
 
 
 def _proposed(
-    runtime: Runtime, connection: Connection, workspace_id: str, customer_id: str
+    runtime: Runtime, connection: Connection, scope: Scope, pair: tuple[str, str]
 ) -> CustomerPair:
-    for each in proposals(runtime, connection):
-        if (each.workspace_id, each.customer_id) == (workspace_id, customer_id):
+    for each in proposals(runtime, connection, scope):
+        if (each.workspace_id, each.customer_id) == pair:
             return each
     raise RuleError("customer", "this pair is not proposed (any more); look at the list again")
 

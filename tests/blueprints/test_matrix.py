@@ -1,6 +1,7 @@
 """Everybody at every door: made from the table of routes, so that no new door is left out.
 
-A stranger, each role, and a person and a token limited to one company, at another's records.
+A stranger, a bridge, each role, and a person and a token limited to one company, at another's
+records.
 """
 
 import html
@@ -16,6 +17,7 @@ from werkzeug.routing import Rule
 
 from plugin.services import access, accounts, connections
 from plugin.services.access import Role
+from plugin.services.bridges import registry
 from plugin.store.base import db, writing
 from plugin.store.integrations import CompanyMapping
 from plugin.store.mirror import CompanyRow, DeviceRow, WorkspaceRow
@@ -130,7 +132,7 @@ def _workspace_of(company_id: str) -> WorkspaceRow:
 
 
 BRIDGES = {f"bridge.{each}" for each in ("enrol", "beat", "lease", "page", "done")}
-"""They ask for a bridge's own secret, which opens nothing else (see test_bridge_door)."""
+"""They ask for a bridge's own secret, which opens nothing else."""
 
 
 def guarded(office: Office) -> list[Door]:
@@ -182,6 +184,41 @@ def test_a_stranger_comes_in_nowhere(matrix: Matrix) -> None:
         status, _ = ask(stranger, door, matrix.theirs)
         expected = 302 if door.method == "GET" and not door.is_api else 401
         assert status == expected, (door.method, door.rule.rule)
+
+
+def test_a_bridge_comes_in_nowhere_with_its_secret(matrix: Matrix) -> None:
+    client = matrix.office.app.test_client()
+    headers = {"Authorization": f"Bearer {_bridge_secret(matrix)}"}
+    for door in guarded(matrix.office):
+        more: dict[str, Any] = {"json": {}} if door.method in CHANGES else {}
+        path = door.path(matrix.theirs)
+        answer = client.open(path, method=door.method, headers=headers, **more)
+        expected = 302 if door.method == "GET" and not door.is_api else 401
+        assert answer.status_code == expected, (door.method, door.rule.rule)
+        assert not [each for each in matrix.secrets if each in answer.text]
+
+
+def test_nobody_but_a_bridge_comes_in_at_its_doors(matrix: Matrix) -> None:
+    runtime = matrix.office.house.runtime
+    token = access.create_token(runtime, "t", "no-bridge", Role.ADMINISTRATOR)
+    by_token = {"Authorization": f"Bearer {token}"}
+    own = [each for each in doors(matrix.office.app) if each.endpoint in BRIDGES - {"bridge.enrol"}]
+    assert len(own) == 4
+    for door in own:
+        for headers in ({}, by_token):
+            client = matrix.office.administrator.client
+            path = door.path(matrix.theirs)
+            answer = client.open(path, method=door.method, headers=headers, json={})
+            assert answer.status_code in {401, 403}, (door.rule.rule, answer.status_code)
+
+
+def _bridge_secret(matrix: Matrix) -> str:
+    """Enrol a bridge and return the secret that it calls with."""
+    runtime = matrix.office.house.runtime
+    bridge = registry.name(runtime, "tester", "matrix-pc")
+    _, secret = registry.enrol(runtime, registry.new_token(runtime, "tester", bridge), "1")
+    assert registry.known(secret).id == bridge.id
+    return secret
 
 
 def test_a_role_comes_in_nowhere_above_it(matrix: Matrix) -> None:

@@ -169,15 +169,15 @@ def test_undelivered_e_mails_are_shown_sent_again_and_given_up(
     assert "reached nobody" not in office.viewer.read("/notifications")
     shown = admin.read("/notifications/mails")
     assert "does not take this recipient (550 no such user)" in shown
-    chosen = lists.undelivered_mails()
+    chosen = lists.undelivered_mails(lists.scope_of(office.house.runtime))
     posted.refusals.clear()
     admin.post("/notifications/mails", {"mail": str(chosen[0]), "do": "retry"})
     office.house.work_all()
     office.fresh()
-    assert lists.undelivered_mails() == chosen[1:]
+    assert lists.undelivered_mails(lists.scope_of(office.house.runtime)) == chosen[1:]
     admin.post("/notifications/mails", {"all": "undelivered", "do": "discard"})
     office.fresh()
-    assert lists.count_undelivered() == 0
+    assert lists.count_undelivered(lists.scope_of(office.house.runtime)) == 0
     assert admin.get("/notifications/mails?format=csv").status_code == 200
 
 

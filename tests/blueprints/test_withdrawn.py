@@ -1,5 +1,7 @@
 """A removed integration administrator: no page and no answer of the API shows its workspaces."""
 
+import html
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -7,20 +9,26 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from plugin.services import access, administrators, connections, integrations
+from plugin.domain.notice_texts import Told
+from plugin.domain.notices import NoticeKind
+from plugin.services import access, administrators, connections, integrations, notices
 from plugin.services.access import Role
 from plugin.services.bridges import leases, registry
+from plugin.services.journal import audit
 from plugin.services.lists import scope_of
 from plugin.store.base import db, writing
 from plugin.store.integrations import Integration, WorkspaceLink
 from plugin.store.journal import TicketLog
 from plugin.store.mirror import DetectionRow, DeviceRow, LicenceRow, WorkspaceRow
-from plugin.store.work import SyncRun, TicketEntry
+from plugin.store.notices import Mail
+from plugin.store.work import Delivery, SyncRun, TicketEntry
 from tests.blueprints.pages.office import Office, Visitor, open_office
 from tests.blueprints.test_matrix import ask, guarded
 
 BEN, SECRET = "Ben@msp.example", "canary-7c"
 LISTS = ("devices", "detections", "tickets", "ticket-log", "workspaces", "runs")
+TOLD = ("notifications", "notifications/mails", "audit", "deliveries")
+OPEN = "open-to-ben"
 
 
 @dataclass
@@ -46,6 +54,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
         for connection in connections.living(office.house.runtime):
             office.house.sync(connection)
         _mark(first)
+        _tell(office, first)
         ben = office.newcomer(Role.ADMINISTRATOR, BEN)
         with writing() as session:
             administrators.withdraw(office.house.runtime, session, "anna", first, [BEN.casefold()])
@@ -80,12 +89,36 @@ def _mark(first: Integration) -> None:
         session.execute(update(TicketLog).where(log).values(device_name=SECRET, reason=SECRET))
 
 
+def _tell(office: Office, first: Integration) -> None:
+    """Let notices, e-mails, the audit log and a received call speak of those workspaces."""
+    runtime = office.house.runtime
+    told = Told(NoticeKind.LICENCE_EXPIRING, f"Plus of {SECRET} has expired", SECRET)
+    with writing() as session:
+        notices.tell(runtime, session, told, to=["clerk@msp.example"])
+        audit(runtime, session, "anna", "action.ask", f"pc of {SECRET}", after={"client": SECRET})
+        audit(runtime, session, "anna", "integration.rename", first.name, after=SECRET)
+        audit(runtime, session, "anna", "integration.rename", "Second", after=OPEN)
+        session.add(
+            Delivery(
+                connection_id=first.host_id,
+                received_at=runtime.now(),
+                digest="0" * 64,
+                body=json.dumps({"name": SECRET}).encode(),
+                event_kind="ticket",
+                entity_id=SECRET,
+                reason=SECRET,
+            )
+        )
+
+
 def _numbers(first: Integration) -> dict[str, str]:
     def one(table: Any, column: Any) -> str:  # noqa: ANN401 - any table of ours
         return str(db.session.scalar(select(table.id).where(column == first.vendor_id).limit(1)))
 
     device, entry = one(DeviceRow, DeviceRow.vendor_id), one(TicketEntry, TicketEntry.vendor_id)
     run = str(db.session.scalar(select(SyncRun.id).where(SyncRun.scope_name == SECRET).limit(1)))
+    call = str(db.session.scalar(select(Delivery.id).where(Delivery.entity_id == SECRET)))
+    mail = str(db.session.scalar(select(Mail.id).limit(1)))
     return {
         "integration_id": str(first.id),
         "integrations number": str(first.id),
@@ -94,6 +127,10 @@ def _numbers(first: Integration) -> dict[str, str]:
         "entry_id": entry,
         "tickets number": entry,
         "run_id": run,
+        "delivery_id": call,
+        "deliveries number": call,
+        "mails number": mail,
+        "notifications number": mail,
         "runs number": run,
     }
 
@@ -122,18 +159,45 @@ def test_no_page_and_no_answer_shows_what_is_withdrawn(ground: Ground) -> None:
         "/tickets?format=csv",
         "/tickets/log?format=csv",
         "/runs?format=csv",
+        "/notifications?format=csv",
+        "/notifications/mails?format=csv",
+        "/audit?format=csv",
+        "/audit?format=json",
+        "/deliveries?format=csv",
         "/coverage?format=csv",
         "/devices?q=canary",
         "/devices?workspace=1",
         f"/records/1?screen=computer&name={SECRET}",
-        *[f"/api/v1/{each}?page_size=100" for each in (*LISTS, "licences")],
-        *[f"/api/v1/{each}?q=canary" for each in LISTS],
+        *[f"/api/v1/{each}?page_size=100" for each in (*LISTS, "licences", *TOLD)],
+        *[f"/api/v1/{each}?q=canary" for each in (*LISTS, *TOLD)],
     ],
 )
 def test_neither_export_filter_nor_search_shows_it(ground: Ground, path: str) -> None:
     text = ground.ben.get(path).text
     # A page says again what was searched for.
     assert SECRET not in text.replace(f"computer {SECRET}", "")
+
+
+@pytest.mark.parametrize("path", [*(f"/api/v1/{each}" for each in TOLD), "/audit?format=csv"])
+def test_what_was_told_and_done_is_there_for_others(ground: Ground, path: str) -> None:
+    assert ground.anna.get(path).status_code == 200
+    assert SECRET in html.unescape(ground.anna.get(path).text)
+
+
+def test_what_was_done_to_an_integration_that_is_open_stays_in_the_log(ground: Ground) -> None:
+    assert OPEN in ground.ben.get("/audit?format=csv").text
+
+
+def test_calls_to_its_host_are_not_handled_again_for_whom_they_are_withheld(
+    ground: Ground,
+) -> None:
+    call = ground.numbers["delivery_id"]
+    assert ground.ben.post("/deliveries/replay", {"delivery": call}).status_code < 400
+    headers = {"X-CSRF-Token": ground.ben.token}
+    path = f"/api/v1/deliveries/{call}/replay"
+    assert ground.ben.client.post(path, json={}, headers=headers).status_code == 404
+    row = db.session.get_one(Delivery, int(call), populate_existing=True)
+    assert row.replays == 0
 
 
 def test_the_tickets_of_a_company_leave_it_out(ground: Ground) -> None:

@@ -231,11 +231,13 @@ def test_after_three_days_a_message_is_undelivered_and_a_person_sends_it_again(d
     desk.clock.move(days=3, minutes=1)
     desk.work()
     assert desk.mails() == [(ANNA, "undelivered")]
-    assert lists.count_undelivered() == 1
+    assert lists.count_undelivered(lists.scope_of(desk.runtime)) == 1
     desk.work()
     assert desk.server.taken == []
     desk.server.refusals.clear()
-    assert mail.retry(desk.runtime, "anna", lists.undelivered_mails()) == 1
+    assert (
+        mail.retry(desk.runtime, "anna", lists.undelivered_mails(lists.scope_of(desk.runtime))) == 1
+    )
     desk.work()
     assert desk.mails() == [(ANNA, "sent")]
 
@@ -245,9 +247,12 @@ def test_an_unknown_recipient_is_undelivered_at_once_and_holds_nobody_up(desk: D
     desk.turn(desk.play.add_connection(name="PSA"), "attention", "no")
     desk.look()
     assert desk.mails() == [(ANNA, "undelivered")]
-    assert mail.discard(desk.runtime, "anna", lists.undelivered_mails()) == 1
+    assert (
+        mail.discard(desk.runtime, "anna", lists.undelivered_mails(lists.scope_of(desk.runtime)))
+        == 1
+    )
     assert desk.mails() == [(ANNA, "skipped")]
-    assert lists.count_undelivered() == 0
+    assert lists.count_undelivered(lists.scope_of(desk.runtime)) == 0
     actions = db.session.scalars(select(AuditEntry.action).order_by(AuditEntry.id)).all()
     assert actions[-1] == "notification.discard"
 
@@ -393,18 +398,22 @@ def _licence(vendor: int, number: int, end: datetime, seen: datetime) -> Licence
     )
 
 
+def unread(desk: Desk, person: Person) -> int:
+    return lists.unread(person, lists.scope_of(desk.runtime))
+
+
 def test_each_person_has_marks_of_his_own_and_sees_what_his_role_may(desk: Desk) -> None:
     viewer = newcomer(desk.play, "vi@msp.example", Role.VIEWER)
     with writing() as session:
         for kind in (NoticeKind.INTEGRATION_DELETED, NoticeKind.DISK_LOW):
             notices.tell(desk.runtime, session, replace(works_again("PSA", ""), kind=kind))
-    assert (lists.unread(desk.anna), lists.unread(viewer)) == (2, 1)
+    assert (unread(desk, desk.anna), unread(desk, viewer)) == (2, 1)
     page = lists.notices(desk.anna).page(desk.runtime, Ask(filters={"state": "unread"}))
     notices.mark_read(desk.anna, [page.rows[0].row.id, 999])
     notices.mark_read(desk.anna, [page.rows[0].row.id])
-    assert (lists.unread(desk.anna), lists.unread(viewer)) == (1, 1)
+    assert (unread(desk, desk.anna), unread(desk, viewer)) == (1, 1)
     notices.mark_read(desk.anna, None)
-    assert (lists.unread(desk.anna), lists.unread(viewer)) == (0, 1)
+    assert (unread(desk, desk.anna), unread(desk, viewer)) == (0, 1)
     with pytest.raises(RuleError):
         notices.mark_read(Person("token x", Role.ADMINISTRATOR), None)
 
@@ -413,7 +422,7 @@ def test_what_was_told_before_a_person_came_is_not_unread(desk: Desk) -> None:
     with writing() as session:
         notices.tell(desk.runtime, session, replace(works_again("A", ""), kind=NoticeKind.DISK_LOW))
     desk.clock.move(days=1)
-    assert lists.unread(newcomer(desk.play, "new@msp.example", Role.ADMINISTRATOR)) == 0
+    assert unread(desk, newcomer(desk.play, "new@msp.example", Role.ADMINISTRATOR)) == 0
 
 
 def test_old_notices_go_but_not_what_stands_or_was_not_delivered(desk: Desk) -> None:

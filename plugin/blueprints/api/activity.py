@@ -137,7 +137,7 @@ class OneDelivery(MethodView):
     @deliveries.answers(DeliveryDetailSchema)
     def get(self, number: int) -> Delivery:
         """Tell one call with its headers and body."""
-        return row_of(Delivery, number)
+        return _call(number)
 
 
 @deliveries.route(f"/{ID}/replay")
@@ -148,9 +148,14 @@ class DeliveryReplay(MethodView):
     @deliveries.answers(DeliverySchema, 202)
     def post(self, number: int) -> Delivery:
         """Have a stored call handled once more, whatever became of it."""
-        delivery = row_of(Delivery, number)
+        delivery = _call(number)
         inbox.replay(runtime(), person().name, [delivery.id])
         return delivery
+
+
+def _call(number: int) -> Delivery:
+    row = row_of(Delivery, number)
+    return row if scope().shows_calls(row.connection_id) else abort(404)
 
 
 class ReplayWishSchema(Wish):

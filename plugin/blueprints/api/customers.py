@@ -9,7 +9,7 @@ from werkzeug.exceptions import NotFound
 from plugin.blueprints.api.connections import door
 from plugin.blueprints.api.doors import ID, known, named
 from plugin.blueprints.api.values import Answer, Text, Wish
-from plugin.blueprints.guard import allow, person, runtime
+from plugin.blueprints.guard import allow, person, runtime, scope
 from plugin.domain.errors import RuleError
 from plugin.services import connections, customers
 from plugin.services.access import Role
@@ -55,10 +55,10 @@ class PartWishSchema(Wish):
 def _told(number: int) -> dict[str, object]:
     connection = known(connections.get, number)
     try:
-        found = customers.proposals(runtime(), connection)
+        found = customers.proposals(runtime(), connection, scope())
     except RuleError as error:  # there is no such list at this kind of connection
         raise NotFound(error.message) from error
-    return {"joined": customers.joined(runtime(), connection), "proposals": found}
+    return {"joined": customers.shown(runtime(), connection, scope()), "proposals": found}
 
 
 @door.route(f"/{ID}/customers")
@@ -79,7 +79,7 @@ class Customers(MethodView):
         connection = known(connections.get, number)
         with named(customer="customer_id", workspace="workspace_id"):
             pair = given["workspace_id"], given["customer_id"]
-            customers.join(runtime(), person().name, connection, *pair)
+            customers.join(runtime(), person().name, connection, *pair, scope=scope())
         return _told(number)
 
 
@@ -95,7 +95,7 @@ class CustomerRefusals(MethodView):
         connection = known(connections.get, number)
         with named(customer="customer_id", workspace="workspace_id"):
             pair = given["workspace_id"], given["customer_id"]
-            customers.refuse(runtime(), person().name, connection, *pair)
+            customers.refuse(runtime(), person().name, connection, *pair, scope=scope())
         return _told(number)
 
 
@@ -110,5 +110,6 @@ class CustomerPartings(MethodView):
         """Take a confirmed pair apart; it may be proposed again."""
         connection = known(connections.get, number)
         with named(workspace="workspace_id"):
-            customers.part(runtime(), person().name, connection, given["workspace_id"])
+            asked = given["workspace_id"]
+            customers.part(runtime(), person().name, connection, asked, scope=scope())
         return _told(number)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flask import abort
 from flask.views import MethodView
 from marshmallow import fields
 
@@ -16,7 +17,7 @@ from plugin.blueprints.api.values import (
     Wish,
     one_of,
 )
-from plugin.blueprints.guard import allow, person, runtime
+from plugin.blueprints.guard import allow, person, runtime, scope
 from plugin.domain.errors import RuleError
 from plugin.domain.notices import NoticeKind
 from plugin.services import lists, mail, notice_policy, notices
@@ -161,13 +162,13 @@ class OneMail(MethodView):
     @door.answers(MailSchema)
     def get(self, number: int) -> Mail:
         """Tell what became of one e-mail."""
-        return row_of(Mail, number)
+        return _mail(number)
 
     @allow(Role.ADMINISTRATOR)
     @door.answers(status=204)
     def delete(self, number: int) -> None:
         """Give an undelivered e-mail up for good; harmless for any other."""
-        mail.discard(runtime(), person().name, [row_of(Mail, number).id])
+        mail.discard(runtime(), person().name, [_mail(number).id])
 
 
 @door.route(f"/mails/{ID}/retry")
@@ -178,9 +179,14 @@ class MailRetry(MethodView):
     @door.answers(MailSchema, 202)
     def post(self, number: int) -> Mail:
         """Send an undelivered e-mail once more; harmless for any other."""
-        row = row_of(Mail, number)
+        row = _mail(number)
         mail.retry(runtime(), person().name, [row.id])
         return row
+
+
+def _mail(number: int) -> Mail:
+    row = row_of(Mail, number)
+    return row if lists.mails_to_handle(scope(), [row.id]) else abort(404)
 
 
 @door.route("/settings")

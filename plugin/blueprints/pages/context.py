@@ -91,7 +91,7 @@ def _frame() -> dict[str, object]:
 
 def _unread(who: Person) -> str:
     """Return what the bell shows: nothing, a number, or that there are many."""
-    number = lists.unread(who)
+    number = lists.unread(who, scope())
     return f"{number - 1}+" if number >= lists.MOST_UNREAD else str(number or "")
 
 

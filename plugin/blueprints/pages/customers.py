@@ -2,7 +2,7 @@
 
 from flask import abort, flash, request
 
-from plugin.blueprints.guard import allow, person, runtime
+from plugin.blueprints.guard import allow, person, runtime, scope
 from plugin.blueprints.guard import blueprint as new_blueprint
 from plugin.blueprints.pages.showing import Answer, one, show, to
 from plugin.domain.errors import EdgeError, RuleError
@@ -37,12 +37,12 @@ def _decided(row: Connection) -> str:
     customer = request.form.get("customer", "")[:200]
     who, do = person().name, request.form.get("do", "")
     if do == "part":
-        customers.part(runtime(), who, row, workspace)
+        customers.part(runtime(), who, row, workspace, scope=scope())
         return "Taken apart. What was joined may be proposed again."
     if do == "refuse":
-        customers.refuse(runtime(), who, row, workspace, customer)
+        customers.refuse(runtime(), who, row, workspace, customer, scope=scope())
         return "Refused. This pair is not proposed again."
-    customers.join(runtime(), who, row, workspace, customer)
+    customers.join(runtime(), who, row, workspace, customer, scope=scope())
     return "Joined. Licences and usage of this customer now count for its group."
 
 
@@ -54,14 +54,14 @@ def _joining(connection_id: int) -> Connection:
 def _page(row: Connection, fault: str = "") -> str:
     found, trouble = [], None
     try:
-        found = customers.proposals(runtime(), row)
+        found = customers.proposals(runtime(), row, scope())
     except EdgeError as error:
         trouble = connections.explained(runtime(), row, error)
     return show(
         "connections/customers.html",
         connection=row,
         words_here=customers.words_of(runtime(), row),
-        joined=customers.joined(runtime(), row),
+        joined=customers.shown(runtime(), row, scope()),
         names=lists.workspace_names(row.id),
         proposals=found[: lists.SIZES[-1]],
         total=len(found),

@@ -73,7 +73,7 @@ def _cells(asked: Ask) -> Iterator[tuple[object, ...]]:
 def delivery(delivery_id: int) -> Answer:
     """Show one call as it came, and what became of it."""
     row = one(Delivery, delivery_id)
-    if row.connection_id not in scope().hosts | scope().vendors:
+    if not scope().shows_calls(row.connection_id):
         abort(404)
     raw, pretty, cut = _read(row.body)
     return show(

@@ -35,7 +35,7 @@ def table() -> Answer:
         listing=mine.page(runtime(), asked, scope()),
         ask=asked,
         kinds=_kinds(),
-        undelivered=lists.count_undelivered(),
+        undelivered=lists.count_undelivered(scope()),
     )
 
 
@@ -84,7 +84,7 @@ def mails() -> Answer:
         listing=lists.mails.page(runtime(), asked, scope()),
         ask=asked,
         server=mail.server(runtime()),
-        undelivered=lists.count_undelivered(),
+        undelivered=lists.count_undelivered(scope()),
     )
 
 
@@ -108,7 +108,10 @@ def _mail_cells(asked: Ask) -> Iterator[tuple[object, ...]]:
 def handle_mails() -> Answer:
     """Send undelivered e-mails once more, or give them up: the ticked ones, or all."""
     everything = request.form.get("all") == "undelivered"
-    chosen = lists.undelivered_mails() if everything else _ticked("mail")
+    if everything:
+        chosen = lists.undelivered_mails(scope())
+    else:
+        chosen = lists.mails_to_handle(scope(), _ticked("mail"))
     give_up = request.form.get("do") == "discard"
     try:
         done = (mail.discard if give_up else mail.retry)(runtime(), person().name, chosen)

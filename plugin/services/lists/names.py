@@ -109,9 +109,9 @@ def connections_by_environment() -> dict[str, int]:
 
 
 def of_this_scope(scope: Scope, delivery_ids: Sequence[int]) -> list[int]:
-    """Return those of the received calls that belong to a living connection."""
+    """Return those of the received calls that belong to a living connection and may be seen."""
     query = select(Delivery.id).where(
-        Delivery.id.in_(delivery_ids), *scope.of_any(Delivery.connection_id)
+        Delivery.id.in_(delivery_ids), *scope.of_calls(Delivery.connection_id)
     )
     return list(db.session.scalars(query.order_by(Delivery.id)))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 
+from plugin.domain.notices import NAMES_CLIENTS
 from plugin.services import notice_policy
 from plugin.services.access import Person
 from plugin.services.lists.paging import Ask, Table, by_id, contains, ordered
@@ -25,16 +26,25 @@ class NoticeLine:
     read: bool
 
 
-def unread(person: Person) -> int:
+def unread(person: Person, scope: Scope) -> int:
     """Count what a person has not read, up to MOST_UNREAD; one query of indexes."""
     if person.user_id is None:
         return 0
-    query = _shown(person).where(~_is_read(person)).limit(MOST_UNREAD)
+    query = _shown(person, scope).where(~_is_read(person)).limit(MOST_UNREAD)
     return db.session.scalar(select(func.count()).select_from(query.subquery())) or 0
 
 
-def _shown(person: Person) -> Select[int]:
-    return select(Notice.id).where(Notice.kind.in_(notice_policy.kinds_for(person.role)))
+def _shown(person: Person, scope: Scope) -> Select[int]:
+    kinds = notice_policy.kinds_for(person.role)
+    return select(Notice.id).where(Notice.kind.in_(kinds), *_of_open(scope))
+
+
+def _of_open(scope: Scope) -> list[ColumnElement[bool]]:
+    """Leave out what may name a client, for readers who are kept out of some integration.
+
+    One text names several clients, so that none can be shown in part.
+    """
+    return [Notice.kind.not_in(sorted(NAMES_CLIENTS))] if scope.kept_out else []
 
 
 def _is_read(person: Person) -> ColumnElement[bool]:
@@ -59,8 +69,8 @@ def notices(person: Person) -> Table[NoticeLine]:
 
 
 def _notice_ids(person: Person) -> Callable[[Scope, Ask], Select[int]]:
-    def ids(_scope: Scope, ask: Ask) -> Select[int]:
-        query = _shown(person)
+    def ids(scope: Scope, ask: Ask) -> Select[int]:
+        query = _shown(person, scope)
         if kind := ask.text("kind"):
             query = query.where(Notice.kind == kind)
         match ask.text("state"):
@@ -88,8 +98,8 @@ def _notice_lines(person: Person) -> Callable[[Sequence[int]], dict[int, NoticeL
 # -- e-mails -------------------------------------------------------------------------------------
 
 
-def _mail_ids(_scope: Scope, ask: Ask) -> Select[int]:
-    query = select(Mail.id)
+def _mail_ids(scope: Scope, ask: Ask) -> Select[int]:
+    query = select(Mail.id).where(*_mails_of_open(scope))
     if state := ask.text("state"):
         query = query.where(Mail.state == state)
     if ask.q:
@@ -108,13 +118,25 @@ mails: Table[Mail] = Table(_mail_ids, _mail_rows)
 """E-mails. Filters: ``state``. Sorts: ``time``."""
 
 
-def undelivered_mails(most: int = 10_000) -> list[int]:
+def _mails_of_open(scope: Scope) -> list[ColumnElement[bool]]:
+    about = _of_open(scope)
+    return [Mail.notice_id.in_(select(Notice.id).where(*about))] if about else []
+
+
+def mails_to_handle(scope: Scope, numbers: Sequence[int]) -> list[int]:
+    """Return those of the e-mails that the reader may see."""
+    query = select(Mail.id).where(Mail.id.in_(numbers), *_mails_of_open(scope))
+    return list(db.session.scalars(query.order_by(Mail.id)))
+
+
+def undelivered_mails(scope: Scope, most: int = 10_000) -> list[int]:
     """Return the numbers of the e-mails that reached nobody, oldest first."""
-    query = select(Mail.id).where(Mail.state == MailState.UNDELIVERED)
+    query = select(Mail.id).where(Mail.state == MailState.UNDELIVERED, *_mails_of_open(scope))
     return list(db.session.scalars(query.order_by(Mail.id).limit(most)))
 
 
-def count_undelivered() -> int:
+def count_undelivered(scope: Scope) -> int:
     """Count the e-mails that reached nobody."""
-    query = select(func.count(Mail.id)).where(Mail.state == MailState.UNDELIVERED)
+    undelivered = Mail.state == MailState.UNDELIVERED
+    query = select(func.count(Mail.id)).where(undelivered, *_mails_of_open(scope))
     return db.session.scalar(query) or 0

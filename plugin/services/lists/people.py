@@ -4,19 +4,52 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 
 from plugin.services.lists.paging import Ask, Table, by_id, contains, ordered
 from plugin.services.lists.scope import Scope
 from plugin.store.base import db
+from plugin.store.integrations import Integration
 from plugin.store.journal import AuditEntry
 from plugin.store.people import ApiToken, User, UserSession
 
 _DAY = re.compile(r"(19|2[0-9])[0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
-def _audit_ids(_scope: Scope, ask: Ask) -> Select[int]:
-    query = select(AuditEntry.id)
+_NAMES_NO_CLIENT = (
+    "access.",
+    "backup.",
+    "environment.",
+    "notification.settings",
+    "notification.test",
+    "secrets.",
+    "session.",
+    "set_up.",
+    "token.",
+    "user.",
+)
+"""What actions begin with whose entries are about this installation and its people alone."""
+
+
+def _of_open(scope: Scope) -> list[ColumnElement[bool]]:
+    """Leave out what may name a client, for readers who are kept out of some integration.
+
+    What stays is about the installation alone, or about an integration that is open to them:
+    names of clients change, and an entry is never changed with them.
+    """
+    if not scope.kept_out:
+        return []
+    told = (AuditEntry.action.startswith(each, autoescape=True) for each in _NAMES_NO_CLIENT)
+    closed = sorted(scope.kept_out)
+    open_ones = select(Integration.name).where(Integration.id.not_in(closed))
+    shut = select(Integration.name).where(Integration.id.in_(closed))
+    about = AuditEntry.action.startswith("integration.")
+    mine = and_(about, AuditEntry.subject.in_(open_ones), AuditEntry.subject.not_in(shut))
+    return [or_(mine, *told)]
+
+
+def _audit_ids(scope: Scope, ask: Ask) -> Select[int]:
+    query = select(AuditEntry.id).where(*_of_open(scope))
     if actor := ask.text("actor"):
         query = query.where(contains(actor, AuditEntry.actor))
     if action := ask.text("action"):

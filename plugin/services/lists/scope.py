@@ -15,7 +15,14 @@ from sqlalchemy.orm import InstrumentedAttribute
 from plugin.domain.model import Companies
 from plugin.runtime import ENVIRONMENT_PREFERENCE, Runtime
 from plugin.store.base import db
-from plugin.store.integrations import CompanyMapping, Connection, Preference, Side, WorkspaceLink
+from plugin.store.integrations import (
+    CompanyMapping,
+    Connection,
+    Integration,
+    Preference,
+    Side,
+    WorkspaceLink,
+)
 from plugin.store.mirror import WorkspaceRow
 from plugin.store.registration import WithdrawnRight
 from plugin.store.work import TicketEntry
@@ -32,7 +39,8 @@ class Scope:
     ``now`` is the moment from which ages count; without it nothing has an age.
     ``companies`` and ``workspaces`` hold, by connection, what a limited person may see; None
     limits nothing. ``kept_out`` are the integrations on which the reader's rights were withdrawn,
-    ``closed`` their workspaces, by connection.
+    ``closed`` their workspaces, and ``withheld`` the connections that they join, whose received
+    calls may be about anything of theirs.
     """
 
     environment: str
@@ -45,6 +53,7 @@ class Scope:
     workspaces: _ByConnection | None = None
     kept_out: frozenset[int] = frozenset()
     closed: _ByConnection = field(default_factory=dict)
+    withheld: frozenset[int] = frozenset()
 
     @property
     def limited(self) -> bool:
@@ -68,6 +77,16 @@ class Scope:
         if not self.kept_out:
             return []
         return [or_(column.is_(None), column.not_in(sorted(self.kept_out)))]
+
+    def of_calls(self, column: InstrumentedAttribute[int]) -> list[ColumnElement[bool]]:
+        """Return the condition that calls to a connection may be seen, if needed."""
+        withheld = [column.not_in(sorted(self.withheld))] if self.withheld else []
+        return [*self.of_any(column), *withheld]
+
+    def shows_calls(self, connection_id: int) -> bool:
+        """Tell whether the calls to a connection may be seen."""
+        living = connection_id in self.hosts | self.vendors
+        return living and connection_id not in self.withheld
 
     def of_companies(
         self, host: InstrumentedAttribute[int], company: InstrumentedAttribute[str]
@@ -135,7 +154,7 @@ def scope_of(runtime: Runtime, companies: Companies | None = None, *, email: str
     """
     rows = _connections(email.casefold())
     withdrawn = _withdrawn(email.casefold()) if any(row.withdrawn for row in rows) else ()
-    closed = [(row.vendor_id, row.workspace_id) for row in withdrawn if row.vendor_id]
+    closed = [(row.vendor_id, row.workspace_id) for row in withdrawn if row.workspace_id]
     environment = _environment(runtime, [row.picked for row in rows])
     living = [
         row for row in rows if row.deleted_at is None and row.environment in {"", environment}
@@ -151,6 +170,7 @@ def scope_of(runtime: Runtime, companies: Companies | None = None, *, email: str
         workspaces=None if companies is None else _sorted_out(_workspaces_of(companies)),
         kept_out=frozenset(row.integration_id for row in withdrawn),
         closed=_sorted_out(closed),
+        withheld=frozenset(each for row in withdrawn for each in (row.host_id, row.vendor_id)),
     )
 
 
@@ -168,11 +188,14 @@ def _sorted_out(pairs: Collection[tuple[int, str]]) -> dict[int, set[str]]:
     return found
 
 
-def _withdrawn(email: str) -> Sequence[Row[int, int, str]]:
-    """Read the integrations that a person is kept out of, with their workspaces."""
-    links = WorkspaceLink.integration_id == WithdrawnRight.integration_id
-    columns = (WithdrawnRight.integration_id, WorkspaceLink.vendor_id, WorkspaceLink.workspace_id)
-    query = select(*columns).outerjoin(WorkspaceLink, links)
+def _withdrawn(email: str) -> Sequence[Row[int, int, int, str]]:
+    """Read the integrations that a person is kept out of, what they join, their workspaces."""
+    columns = (WithdrawnRight.integration_id, Integration.host_id, Integration.vendor_id)
+    query = (
+        select(*columns, WorkspaceLink.workspace_id)
+        .join(Integration, Integration.id == WithdrawnRight.integration_id)
+        .outerjoin(WorkspaceLink, WorkspaceLink.integration_id == Integration.id)
+    )
     return db.session.execute(query.where(WithdrawnRight.email == email)).all()
 
 

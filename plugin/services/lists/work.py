@@ -173,7 +173,7 @@ def ticket_log_of(entry: TicketEntry, most: int = 200) -> list[TicketLog]:
 
 
 def _delivery_ids(scope: Scope, ask: Ask) -> Select[int]:
-    query = select(Delivery.id).where(*scope.of_any(Delivery.connection_id))
+    query = select(Delivery.id).where(*scope.of_calls(Delivery.connection_id))
     if state := ask.text("state"):
         query = query.where(Delivery.state == state)
     if (connection := ask.number("connection")) is not None:
@@ -205,7 +205,7 @@ def calls_since(
     scope: Scope, since: datetime | None, *, dead: bool, most: int = MOST_REPLAYED
 ) -> list[int]:
     """Return the calls received since a moment (all when None), oldest first; or dead ones only."""
-    query = select(Delivery.id).where(*scope.of_any(Delivery.connection_id))
+    query = select(Delivery.id).where(*scope.of_calls(Delivery.connection_id))
     if dead:
         query = query.where(Delivery.state == DeliveryState.DEAD)
     if since is not None:

@@ -104,6 +104,12 @@ class EsetProtect(
         """Return what is wrong with a form; ``name`` is the connection's own name."""
         return tuple(form.faults(settings))
 
+    @classmethod
+    def certificate_server(cls, settings: Mapping[str, str]) -> str:
+        """Return the address of a console On-Prem; ESET's own servers need no pin."""
+        on_premises = settings.get("type") == form.ON_PREM
+        return settings.get("server", "") if on_premises else ""
+
     def rungs(self) -> tuple[Rung, ...]:
         """Return the connection check's steps."""
         return Check(self._connect, self._msp).rungs()

@@ -15,7 +15,7 @@ from tests.edge.test_pinned import OK, Lenient
 
 KSC = "kaspersky_ksc"
 PATH = f"/connections/new/{KSC}"
-SECRET = "not to be seen again"  # noqa: S105 - made up
+SECRET = "not to be seen again"
 
 
 @pytest.fixture(scope="module")

@@ -91,7 +91,10 @@
     target.replaceChildren();
     xhr.addEventListener("progress", () => { if (xhr.getResponseHeader("Bridgehead-Grows") === "1") grow(target, xhr.responseText); });
   });
-  document.addEventListener("htmx:afterSwap", ({ target }) => target.querySelector?.("a[data-go]")?.click());
+  document.addEventListener("htmx:afterSwap", ({ target }) => {
+    document.querySelectorAll("#tried li.trying").forEach((rung) => rung.remove());
+    target.querySelector?.("a[data-go]")?.click();
+  });
 
   document.addEventListener("htmx:responseError", (event) => say(
     `The server could not do this (${event.detail.xhr.status}). Nothing was changed on this page; reload it and try again.`));

@@ -121,7 +121,8 @@ def test_a_connection_is_added_modified_and_deleted_as_the_manual_says(
     page.get_by_role("link", name="Edit Connection").click()
     page.get_by_label(NAME).fill("Clients of ours")
     page.get_by_role("button", name="Continue").click()
-    page.get_by_text("Clients of ours was saved.").wait_for()
+    page.get_by_text("The connection was saved and works").wait_for()
+    page.get_by_role("heading", name="Clients of ours").wait_for()
     page.get_by_role("link", name="Close").click()
 
     page.get_by_role("link", name="Delete Connection").click()

@@ -95,6 +95,7 @@ def test_a_connection_is_added_modified_and_deleted_as_the_manual_says(
         ("Our  clients", "single spaces"),
         ("localhost", "host name"),
     ):
+        page.goto(f"{address}/connections/new/{ESET}")
         fill_in(page, name, values)
         page.get_by_role("button", name="Continue").click()
         expect(page.locator("#name-error")).to_contain_text(says)

@@ -161,6 +161,8 @@ class ConnectionForm(Form):
     version = whole()
     allow_private = text(10)
     anyway = text(10)
+    fetched = text(LONGEST)
+    pin = text(10)
 
 
 _TYPES = {

@@ -173,6 +173,11 @@ class Adapter(ABC):
         """Return what is wrong with ``settings`` beyond each field's own rule, before any call."""
         return ()
 
+    @classmethod
+    def certificate_server(cls, settings: Mapping[str, str]) -> str:
+        """Return the https address whose certificate may be pinned; empty where there is none."""
+        return ""
+
     @abstractmethod
     def rungs(self) -> tuple[Rung, ...]:
         """Return the connection check's steps in order, the cheapest authenticated call first."""

@@ -160,7 +160,8 @@ def _public_trust() -> ssl.SSLContext:
     return context
 
 
-def _no_trust() -> ssl.SSLContext:
+def no_trust() -> ssl.SSLContext:
+    """Return rules under which every certificate counts, for a look at it."""
     context = _context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -192,7 +193,7 @@ class PinnedAdapter(HTTPAdapter):
             pem = verify if "-----BEGIN" in verify else Path(verify).read_text("ascii")
             self._context, self._known = _trust_in(pem), _certificates(pem)
         else:
-            self._context = _public_trust() if verify else _no_trust()
+            self._context = _public_trust() if verify else no_trust()
         super().__init__(max_retries=0)
 
     def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:

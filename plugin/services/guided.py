@@ -102,7 +102,7 @@ def is_under_way() -> bool:
 
 def look(runtime: Runtime) -> Setup:
     """Return how the set-up stands now."""
-    draft = _draft()
+    draft = _draft(runtime)
     vendor = _living(runtime, draft.vendor_id)
     integration = _living_integration(draft.integration_id)
     if integration is not None:
@@ -148,9 +148,11 @@ def manages_administrators(runtime: Runtime, vendor: Connection) -> bool:
     return issubclass(runtime.adapter_class(vendor.kind), ManagesAdministrators)
 
 
-def _draft() -> Draft:
+def _draft(runtime: Runtime) -> Draft:
     row = db.session.get(Preference, PREFERENCE)
-    kept: dict[str, Any] = dict(row.value) if row is not None else {}
+    if row is None:
+        return _found(runtime)
+    kept: dict[str, Any] = dict(row.value)
     return Draft(
         vendor_id=kept.get("vendor_id", 0),
         workspaces=tuple(kept.get("workspaces", ())),
@@ -159,6 +161,20 @@ def _draft() -> Draft:
         passed=tuple(kept.get("passed", ())),
         finished=kept.get("finished", False),
     )
+
+
+def _found(runtime: Runtime) -> Draft:
+    """Return the draft of somebody who never began: the first integration made by other ways."""
+    ids = [each.id for each in connections.living(runtime)]
+    query = select(Integration).where(
+        Integration.deleted_at.is_(None),
+        Integration.host_id.in_(ids),
+        Integration.vendor_id.in_(ids),
+    )
+    first = db.session.scalars(query.order_by(Integration.id).limit(1)).unique().first()
+    if first is None:
+        return Draft()
+    return Draft(first.vendor_id, integration_id=first.id, passed=(Step.ENVIRONMENT.value,))
 
 
 def _living(runtime: Runtime, connection_id: int) -> Connection | None:
@@ -176,7 +192,7 @@ def _living_integration(integration_id: int) -> Integration | None:
 
 def _keep(runtime: Runtime, actor: str, step: str, **changes: Any) -> Draft:
     with writing() as session:
-        draft = replace(_draft(), **changes)
+        draft = replace(_draft(runtime), **changes)
         row = session.get(Preference, PREFERENCE) or Preference(name=PREFERENCE)
         session.add(row)
         row.value = asdict(draft)
@@ -214,8 +230,9 @@ def choose_vendor(runtime: Runtime, actor: str, connection_id: int) -> None:
         raise RuleError("vendor", "Choose a vendor connection.")
     if vendor.state != ConnectionState.WORKING:
         raise RuleError("vendor", f"The check of {vendor.name} has not gone through yet.")
-    other = _draft().vendor_id != connection_id
-    reset = asdict(Draft(passed=_draft().passed)) if other else {}
+    draft = _draft(runtime)
+    other = draft.vendor_id != connection_id
+    reset = asdict(Draft(passed=draft.passed)) if other else {}
     _keep(runtime, actor, Step.VENDOR, **{**reset, "vendor_id": connection_id})
 
 

@@ -77,6 +77,25 @@
     for (const [name, value] of Object.entries(detail.parameters)) if (value === "") delete detail.parameters[name];
   });
   document.addEventListener("htmx:beforeRequest", () => say(""));
+  // An answer that grows shows each rung as it comes; only whole rungs that are new are added.
+  const grow = (place, text) => {
+    const told = document.createElement("template");
+    told.innerHTML = text.slice(0, text.lastIndexOf("</li>") + 5);
+    const ladder = place.querySelector("ol.ladder");
+    const rungs = [...(told.content.querySelector("ol.ladder")?.children ?? [])];
+    if (ladder) ladder.append(...rungs.slice(ladder.children.length));
+    else place.replaceChildren(told.content);
+  };
+  document.addEventListener("htmx:beforeSend", ({ detail: { xhr, target } }) => {
+    if (target.id !== "tried") return;
+    target.replaceChildren();
+    xhr.addEventListener("progress", () => { if (xhr.getResponseHeader("Bridgehead-Grows") === "1") grow(target, xhr.responseText); });
+  });
+  document.addEventListener("htmx:afterSwap", ({ target }) => {
+    document.querySelectorAll("#tried li.trying").forEach((rung) => rung.remove());
+    target.querySelector?.("a[data-go]")?.click();
+  });
+
   document.addEventListener("htmx:responseError", (event) => say(
     `The server could not do this (${event.detail.xhr.status}). Nothing was changed on this page; reload it and try again.`));
   document.addEventListener("htmx:sendError", () => say(

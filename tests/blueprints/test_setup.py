@@ -162,3 +162,16 @@ def test_the_api_takes_the_same_steps(office: Office) -> None:
     wish = {"step": "administrators", "administrators": "nobody@else.example"}
     answer = client.put(path, json=wish, headers=head)
     assert (answer.status_code, "Line 1" in answer.text) == (422, True)
+
+
+def test_what_was_connected_by_other_ways_is_not_asked_for_again(office: Office) -> None:
+    office.house.integrate()
+    office.fresh()
+    steps = office.administrator.read("/setup/dry-run")
+    states = dict(re.findall(r'href="/setup/([a-z-]+)"[^>]*>[^<]*</a>.*?(done|to do)<', steps))
+    assert states.pop("dry-run") == "to do"
+    assert set(states.values()) == {"done"}
+    assert where(office) == "/setup/dry-run"
+    take(office, "dry-run")
+    office.administrator.post("/setup", {"anew": "1"})
+    assert where(office) == "/setup/environment"

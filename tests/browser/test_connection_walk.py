@@ -1,12 +1,16 @@
 """The steps of ESET's manual for connections, walked in a real Chromium, and its rules broken."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from requests import PreparedRequest, Response
 
+from plugin.edge.inprocess import InProcess
 from plugin.services import connections
 from plugin.store.base import db
 from tests.blueprints.pages.office import Office, open_office
@@ -32,13 +36,23 @@ pytestmark = [
 ]
 
 
+class Unhurried(InProcess):
+    """A remote that takes its time, so that a ladder is seen while it grows."""
+
+    seconds: ClassVar[float] = 0.0
+
+    def send(self, request: PreparedRequest, *args: Any, **more: Any) -> Response:
+        time.sleep(self.seconds)
+        return super().send(request, *args, **more)
+
+
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """Give an installation with nothing connected, its network leading to ESET's emulator."""
     with open_office(tmp_path_factory.mktemp("connecting")) as office:
         emulator = office.house.emulators[ESET]
         ways = office.house.runtime.transports
-        ways[""] = ways.get(emulator.origin)  # type: ignore[index]
+        ways[""] = Unhurried(emulator)  # type: ignore[index]
         yield office
 
 
@@ -81,14 +95,23 @@ def test_a_connection_is_added_modified_and_deleted_as_the_manual_says(
         ("Our  clients", "single spaces"),
         ("localhost", "host name"),
     ):
+        page.goto(f"{address}/connections/new/{ESET}")
         fill_in(page, name, values)
         page.get_by_role("button", name="Continue").click()
-        assert says in page.locator("#name-error").inner_text()
+        expect(page.locator("#name-error")).to_contain_text(says)
     fill_in(page, "Our clients", values | {"password": "wrong"})
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_text("Nothing was saved.")).to_be_visible()
+    expect(page.get_by_label("Password", exact=True)).to_have_value("wrong")
+    assert "wrong" not in page.url + page.locator("#tried").inner_html()
+    assert violations(page) == []
     fill_in(page, "Our clients", values)
+    Unhurried.seconds = 1.0
     page.get_by_role("button", name="Continue").click()
+    page.locator("#tried li:not(.trying)").filter(has_text="OK").first.wait_for()
+    expect(page.locator("#tried li.trying:last-child")).to_contain_text("Trying …")
+    assert page.url.endswith(f"/new/{ESET}")
+    Unhurried.seconds = 0.0
     page.get_by_text("The connection was saved and works").wait_for()
     assert violations(page) == []
     expect(page.get_by_text("Discovering groups").first).to_be_visible()
@@ -99,7 +122,8 @@ def test_a_connection_is_added_modified_and_deleted_as_the_manual_says(
     page.get_by_role("link", name="Edit Connection").click()
     page.get_by_label(NAME).fill("Clients of ours")
     page.get_by_role("button", name="Continue").click()
-    page.get_by_text("Clients of ours was saved.").wait_for()
+    page.get_by_text("The connection was saved and works").wait_for()
+    page.get_by_role("heading", name="Clients of ours").wait_for()
     page.get_by_role("link", name="Close").click()
 
     page.get_by_role("link", name="Delete Connection").click()
@@ -131,7 +155,7 @@ def test_a_taken_name_and_a_second_editor_are_told(
     page.goto(f"{address}/connections/new/{ESET}")
     fill_in(page, "taken NAME", office.house.emulators[ESET].connection_settings())
     page.get_by_role("button", name="Continue").click()
-    assert "has this name already" in page.locator("#name-error").inner_text()
+    expect(page.locator("#name-error")).to_contain_text("has this name already")
     page.goto(f"{address}/connections/{made.id}/edit")
     runtime, values = office.house.runtime, dict(made.settings)
     connections.edit(runtime, "another", made, "Other name", values, made.version)

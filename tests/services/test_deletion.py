@@ -175,6 +175,21 @@ def test_a_silent_host_does_not_keep_its_connection_alive(house: House) -> None:
     assert list(db.session.scalars(select(Job.kind).where(Job.subject == str(number)))) == []
 
 
+def test_a_host_that_refuses_is_shown_and_asked_again(house: House) -> None:
+    made = house.connect(HOST)
+    house.work_all()
+    assert len(house.emulators[HOST].state()["callbacks"]) >= 2
+    house.emulators[HOST].faults.add("401", times=10_000)
+    connections.delete(house.runtime, "tester", made)
+    house.work_all()
+    assert connections.not_left(made)
+    house.emulators[HOST].faults.clear()
+    connections.leave_again(house.runtime, "tester", made)
+    house.work_all()
+    assert connections.not_left(made) == ""
+    assert house.emulators[HOST].state()["callbacks"] == []
+
+
 def test_our_pages_go_with_the_last_connection_to_a_host(house: House) -> None:
     first, second = house.connect(HOST, "First"), house.connect(HOST, "Second")
     adapter = house.runtime.adapter(first)

@@ -27,6 +27,9 @@ class DeletedSchema(Answer):
     name = fields.String()
     deleted_at = Moment()
     removed_at = Moment(metadata={"description": "When it is removed for good"})
+    not_left = fields.String(
+        metadata={"description": "Why its host still has what we registered there, or empty"}
+    )
 
 
 class RegisteredSchema(Answer):
@@ -65,7 +68,21 @@ def _told(row: Connection) -> dict[str, Any]:
         "name": connections.former_name(row),
         "deleted_at": row.deleted_at,
         "removed_at": connections.removed_at(runtime(), row),
+        "not_left": connections.not_left(row),
     }
+
+
+@door.route(f"/{ID}/leave")
+class Leave(MethodView):
+    """Taking away what the host of a deleted connection still has of us."""
+
+    @allow(Role.ADMINISTRATOR)
+    @door.answers(DeletedSchema, status=202)
+    def post(self, number: int) -> dict[str, Any]:
+        """Try again now, after failures too."""
+        row = known(lambda wanted: connections.get_deleted(runtime(), wanted), number)
+        connections.leave_again(runtime(), person().name, row)
+        return _told(row)
 
 
 @door.route(f"/{ID}/undo")

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from flask import abort, flash, request
+from flask import abort, flash, request, url_for
 
 from plugin.blueprints.forms import (
     Faults,
@@ -16,16 +16,18 @@ from plugin.blueprints.forms import (
 )
 from plugin.blueprints.guard import allow, person, runtime
 from plugin.blueprints.guard import blueprint as new_blueprint
+from plugin.blueprints.pages.growing import drawn, growing, page_instead
 from plugin.blueprints.pages.showing import Answer, fragment, is_htmx, one, show, to
 from plugin.domain.contracts import Adapter, FieldKind
 from plugin.domain.errors import ConflictError, EdgeError, RuleError
+from plugin.edge.certificates import Certificate
+from plugin.edge.certificates import read as read_certificate
 from plugin.services import connections, sync
 from plugin.services.access import Role
-from plugin.services.connections import CheckStep, Outcome
+from plugin.services.connections import CheckStep, Outcome, Trial
 from plugin.store.integrations import Connection, Side
 
 blueprint = new_blueprint("connecting", __name__)
-Looked = TypeVar("Looked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,11 @@ class Sent:
     def only_check(self) -> bool:
         """Whether the form is to be tried and not saved."""
         return request.form.get("do") == "check"
+
+    @property
+    def asks(self) -> bool:
+        """Whether nothing is to be saved, whatever comes out."""
+        return request.form.get("do") in {"check", "certificate"}
 
 
 @blueprint.get("/connections/new")
@@ -71,15 +78,9 @@ def new(kind: str) -> Answer:
 def add(kind: str) -> Answer:
     """Check what was typed in, then save it."""
     sent, faults = _read(_adapter(kind))
-    if not faults and sent.only_check:
-        return _only_checked(sent)
-    steps: list[CheckStep] = []
-    if not faults:
-        steps, faults = _try(sent)
-    if faults or _stopped(steps, sent):
-        return _again(sent, faults, steps)
-    try:
-        made = connections.create(
+
+    def store() -> Connection:
+        return connections.create(
             runtime(),
             person().name,
             kind,
@@ -87,9 +88,8 @@ def add(kind: str) -> Answer:
             sent.values,
             allow_private=sent.allow_private,
         )
-    except RuleError as error:
-        return _again(sent, faults_in(error), steps)
-    return _saved(made, f"{made.name} was added.", "added")
+
+    return _take(sent, faults, store)
 
 
 @blueprint.get("/connections/<int:connection_id>/edit")
@@ -108,21 +108,13 @@ def save(connection_id: int) -> Answer:
     """Check the changed values, then save them."""
     row = one(Connection, connection_id)
     sent, faults = _read(_adapter(row.kind), row)
-    if not faults and sent.only_check:
-        return _only_checked(sent)
-    steps: list[CheckStep] = []
-    if not faults:
-        steps, faults = _try(sent)
-    if faults or _stopped(steps, sent):
-        return _again(sent, faults, steps)
-    try:
+
+    def store() -> Connection:
         row = one(Connection, connection_id)
         connections.edit(runtime(), person().name, row, sent.name, sent.values, sent.version)
-    except ConflictError:
-        raise
-    except RuleError as error:
-        return _again(sent, faults_in(error), steps)
-    return _saved(row, f"{row.name} was saved.", "changed")
+        return row
+
+    return _take(sent, faults, store)
 
 
 def _adapter(kind: str) -> type[Adapter]:
@@ -136,47 +128,108 @@ def _read(adapter: type[Adapter], saved: Connection | None = None) -> tuple[Sent
 
 def _sent(adapter: type[Adapter], given: dict[str, Any], saved: Connection | None) -> Sent:
     version = str(given.get("version") or "0")
+    typed = bool(given.get("allow_private"))
     return Sent(
         adapter=adapter,
         name=str(given.get("name", "")),
-        values=values_of(adapter, given),
+        values=values_of(adapter, given) | _pinned(adapter, given),
         version=int(version) if version.isdecimal() else 0,
-        allow_private=bool(given.get("allow_private")),
+        allow_private=saved.allow_private if saved else typed,
         anyway=bool(given.get("anyway")),
         saved=saved,
     )
 
 
-def _with_typed(sent: Sent, look: Callable[..., Looked]) -> Looked:
-    return look(
-        runtime(),
-        sent.adapter.kind,
-        sent.name,
-        sent.values,
-        saved=sent.saved,
-        allow_private=sent.allow_private,
-    )
+def _pinned(adapter: type[Adapter], given: dict[str, Any]) -> dict[str, str]:
+    """Return the fetched certificate in its field, once a person has ticked it."""
+    field, pem = connections.certificate_field(adapter), str(given.get("fetched") or "")
+    return {field: pem} if field and pem and given.get("pin") else {}
 
 
-def _only_checked(sent: Sent) -> Answer:
-    """Climb the ladder, test the rights and mark the guide with what was typed in."""
+def _take(sent: Sent, faults: Faults, store: Callable[[], Connection]) -> Answer:
+    """Do with a form what its button says: fetch a certificate, check only, or check and save."""
+    if faults:
+        return _again(sent, faults, [])
     try:
-        steps, tried = _with_typed(sent, connections.trial)
+        if request.form.get("do") == "certificate":
+            return _fetch(sent)
+        trial = connections.Trial(
+            runtime(),
+            sent.adapter.kind,
+            sent.name,
+            sent.values,
+            saved=sent.saved,
+            allow_private=sent.allow_private,
+        )
     except RuleError as error:
         return _again(sent, faults_in(error), [])
     except EdgeError as error:
         return _again(sent, {}, [CheckStep("Address", Outcome.FAILED, error.message)])
-    return _again(sent, {}, steps, tried)
+    if is_htmx():
+        return growing(trial, lambda: _concluded(sent, trial, store))
+    trial.finish()
+    if sent.only_check:
+        trial.test_rights()
+        return _again(sent, {}, trial.steps, trial.connection)
+    if _stopped(trial.steps, sent):
+        return _again(sent, {}, trial.steps)
+    return _stored(sent, trial, store)
 
 
-def _try(sent: Sent) -> tuple[list[CheckStep], Faults]:
-    """Climb the ladder with what was typed in; the faults of its fields come first."""
+def _stored(sent: Sent, trial: Trial, store: Callable[[], Connection]) -> Answer:
     try:
-        return _with_typed(sent, connections.rehearse), {}
+        row = store()
+    except ConflictError:
+        raise
     except RuleError as error:
-        return [], faults_in(error)
+        return _again(sent, faults_in(error), trial.steps)
+    flash(f"{row.name} was {'saved' if sent.saved else 'added'}.", "ok")
+    _follow_up(row)
+    return to("connections.connection", connection_id=row.id, saved=_how(sent))
+
+
+def _concluded(sent: Sent, trial: Trial, store: Callable[[], Connection]) -> str:
+    """Return what stands below a ladder that grew: the rights, why it stopped, or where to go."""
+    if sent.only_check:
+        trial.test_rights()
+        return drawn("connections/_tried.html", **_found(sent, trial.connection))
+    if _stopped(trial.steps, sent):
+        return drawn("connections/_stopped.html", keeps_old=_keeps_old(trial.steps, sent))
+    row = store()
+    _follow_up(row)
+    where = url_for("connections.connection", connection_id=row.id, saved=_how(sent))
+    return drawn("connections/_onward.html", name=row.name, where=where)
+
+
+def _how(sent: Sent) -> str:
+    return "changed" if sent.saved else "added"
+
+
+def _found(sent: Sent, tried: Connection) -> dict[str, Any]:
+    return {
+        "rights": connections.rights_kept(tried),
+        "guide": connections.guide_of(sent.adapter, tried),
+    }
+
+
+def _fetch(sent: Sent) -> Answer:
+    """Show the server's certificate for a person to compare; RuleError while no server is named."""
+    try:
+        found = connections.fetch_certificate(
+            runtime(), sent.adapter.kind, sent.values, allow_private=sent.allow_private
+        )
     except EdgeError as error:
-        return [CheckStep("Address", Outcome.FAILED, error.message)], {}
+        return _again(sent, {}, [connections.not_fetched(error)])
+    if is_htmx():
+        part = fragment("connections/_fetched.html", **_compared(sent, found))
+        part.headers["HX-Retarget"] = "#fetched"
+        return part
+    return _form(sent, {}, [], fetched=_compared(sent, found))
+
+
+def _compared(sent: Sent, found: Certificate) -> dict[str, Any]:
+    pinned = read_certificate(sent.values.get(connections.certificate_field(sent.adapter), ""))
+    return {"found": found, "ended": found.ends <= runtime().now(), "pinned": pinned}
 
 
 def _stopped(steps: list[CheckStep], sent: Sent) -> bool:
@@ -193,22 +246,28 @@ def _keeps_old(steps: list[CheckStep], sent: Sent) -> bool:
 def _again(
     sent: Sent, faults: Faults, steps: list[CheckStep], tried: Connection | None = None
 ) -> Answer:
-    if sent.only_check and is_htmx():
+    """Show the form once more with what is wrong; whatever can, goes into the form as it stands."""
+    if is_htmx() and (sent.asks or not faults):
         return fragment(
             "connections/_tried.html",
             steps=steps,
             errors=faults,
             labels=labels_of(sent.adapter),
-            rights=connections.rights_kept(tried) if tried else [],
-            guide=connections.guide_of(sent.adapter, tried) if tried else [],
+            stopped=bool(steps) and not sent.asks,
         )
     page = _form(sent, faults, steps, tried)
+    if is_htmx():
+        return page_instead(page)
     failed = bool(faults) or any(each.outcome is Outcome.FAILED for each in steps)
     return (page, 422) if failed else page
 
 
 def _form(
-    sent: Sent, faults: Faults, steps: list[CheckStep], tried: Connection | None = None
+    sent: Sent,
+    faults: Faults,
+    steps: list[CheckStep],
+    tried: Connection | None = None,
+    fetched: dict[str, Any] | None = None,
 ) -> str:
     adapter, saved = sent.adapter, sent.saved
     shown = tried or (saved if saved and saved.checked_at else None)
@@ -227,6 +286,9 @@ def _form(
         labels=labels_of(adapter),
         steps=steps,
         keeps_old=_keeps_old(steps, sent),
+        asks=sent.asks,
+        pins=bool(connections.certificate_field(adapter)),
+        fetched=fetched,
         rights=connections.rights_kept(tried) if tried else [],
         guide=connections.guide_of(adapter, shown) if shown else [],
         environment=runtime().environment().value.value if adapter.environments else "",
@@ -242,10 +304,8 @@ def _slots(drawn: list[Any]) -> dict[str, list[Any]]:
     return slots
 
 
-def _saved(row: Connection, what: str, how: str) -> Answer:
-    """Remember the check on the saved connection, so that its page shows the ladder."""
+def _follow_up(row: Connection) -> None:
+    """Remember the check on the saved connection, so that its page shows it; fetch what it has."""
     connections.check(runtime(), row)
     if row.side == Side.VENDOR:
         sync.ask_all(runtime(), row, by=person().name)
-    flash(what, "ok")
-    return to("connections.connection", connection_id=row.id, saved=how)

@@ -11,6 +11,7 @@ from plugin.blueprints.pages.context import scope
 from plugin.blueprints.pages.showing import Answer, fragment, one, show, to
 from plugin.domain.contracts import Adapter, Field, FieldKind
 from plugin.domain.errors import RuleError
+from plugin.edge import certificates
 from plugin.services import (
     connections,
     customers,
@@ -97,6 +98,11 @@ def _shown(field: Field, settings: Mapping[str, str]) -> str:
     value = settings[field.name]
     if field.kind is FieldKind.SWITCH:
         return "yes" if value == "true" else "no"
+    if field.kind is FieldKind.CERTIFICATE:
+        found = certificates.read(value)
+        return (
+            f"SHA-256 {found.fingerprint}, until {found.ends:%Y-%m-%d}" if found else "unreadable"
+        )
     if field.kind is FieldKind.LINES:
         return words.count(len(value.splitlines()), "line")
     return next((each.label for each in field.choices if each.value == value), value)

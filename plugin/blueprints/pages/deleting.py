@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import Response, flash, request, stream_with_context
+from flask import Response, abort, flash, request, stream_with_context
 
 from plugin.blueprints.forms import DeleteForm, Faults
 from plugin.blueprints.guard import allow, person, runtime
@@ -20,17 +20,23 @@ blueprint = new_blueprint("deleting", __name__)
 
 @dataclass(frozen=True, slots=True)
 class DeletedLine:
-    """A deleted connection that can be brought back, and until when."""
+    """A deleted connection that can be brought back, until when, and what its host still has."""
 
     row: Connection
     name: str
     until: datetime
+    not_left: str
 
 
 def lines() -> list[DeletedLine]:
     """Return what can still be brought back, for the list of connections."""
     return [
-        DeletedLine(row, connections.former_name(row), connections.removed_at(runtime(), row))
+        DeletedLine(
+            row,
+            connections.former_name(row),
+            connections.removed_at(runtime(), row),
+            connections.not_left(row),
+        )
         for row in connections.deleted(runtime())
     ]
 
@@ -90,6 +96,19 @@ def undo(connection_id: int) -> Answer:
         told = count(len(taken), "workspace")
         flash(f"{told} went to another integration meanwhile and stay there.", "warning")
     return to("connections.connection", connection_id=connection_id)
+
+
+@blueprint.post("/connections/<int:connection_id>/leave")
+@allow(Role.ADMINISTRATOR)
+def leave(connection_id: int) -> Answer:
+    """Try once more to take away what the host of a deleted connection still has of us."""
+    try:
+        row = connections.get_deleted(runtime(), connection_id)
+    except RuleError:
+        abort(404)
+    connections.leave_again(runtime(), person().name, row)
+    flash("It is tried again now; load this page again in a moment.", "ok")
+    return to("connections.table")
 
 
 def _page(row: Connection, faults: Faults) -> str:

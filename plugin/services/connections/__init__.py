@@ -5,6 +5,8 @@ from plugin.services.connections.callbacks import (
     FAREWELL,
     Registered,
     keep_callbacks,
+    leave_again,
+    not_left,
     registered,
     webhook_url,
     work_farewell,
@@ -13,13 +15,13 @@ from plugin.services.connections.checking import (
     CHECK,
     CheckStep,
     Outcome,
+    Trial,
     advice_for,
     ask_for_check,
     check,
     climb,
     explained,
     rehearse,
-    trial,
     work_check,
 )
 from plugin.services.connections.deletion import (
@@ -34,6 +36,7 @@ from plugin.services.connections.deletion import (
 )
 from plugin.services.connections.export import export
 from plugin.services.connections.forms import HIDDEN
+from plugin.services.connections.pinning import certificate_field, fetch_certificate, not_fetched
 from plugin.services.connections.removal import work_removal
 from plugin.services.connections.replacing import demand_working, keeps_old
 from plugin.services.connections.rights import (
@@ -58,8 +61,10 @@ __all__ = [
     "Outcome",
     "Registered",
     "RightTold",
+    "Trial",
     "advice_for",
     "ask_for_check",
+    "certificate_field",
     "check",
     "climb",
     "create",
@@ -69,20 +74,23 @@ __all__ = [
     "edit",
     "explained",
     "export",
+    "fetch_certificate",
     "former_name",
     "get",
     "get_deleted",
     "guide_of",
     "keep_callbacks",
     "keeps_old",
+    "leave_again",
     "living",
     "missing_rights",
+    "not_fetched",
+    "not_left",
     "registered",
     "rehearse",
     "removed_at",
     "rights_kept",
     "steps_kept",
-    "trial",
     "try_rights",
     "undo",
     "webhook_url",

@@ -11,9 +11,11 @@ from plugin.domain.errors import EdgeError, RuleError
 from plugin.domain.model import Placement, Subscription
 from plugin.runtime import Runtime
 from plugin.services import notices
+from plugin.services.journal import audit
 from plugin.store.base import db, writing
 from plugin.store.integrations import Connection, Side
 from plugin.store.queue import Claim, enqueue
+from plugin.store.work import Job, JobState
 
 CALLBACKS = "callbacks"
 FAREWELL = "farewell"
@@ -126,6 +128,24 @@ def work_farewell(runtime: Runtime, claim: Claim) -> datetime | None:
     if connection is not None and connection.deleted_at is not None:
         say_farewell(runtime, connection)
     return None
+
+
+def not_left(connection: Connection) -> str:
+    """Return why the host of a deleted connection still has what we registered; empty when not."""
+    mine = (Job.kind == FAREWELL, Job.subject == str(connection.id))
+    found = db.session.execute(select(Job.problem, Job.state).where(*mine)).first()
+    if found is None or not found.problem:
+        return ""
+    again = "; it is tried again by itself" if found.state == JobState.DUE else ""
+    return f"{found.problem}{again}"
+
+
+def leave_again(runtime: Runtime, actor: str, connection: Connection) -> None:
+    """Take our registrations away from a deleted connection's host now, after failures too."""
+    with writing() as session:
+        after_change(runtime, session, connection)
+        audit(runtime, session, actor, "connection.leave", connection.name)
+    wake(runtime, connection)
 
 
 def say_farewell(runtime: Runtime, connection: Connection) -> list[str]:

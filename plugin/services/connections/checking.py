@@ -1,6 +1,6 @@
 """The connection check: the smallest real calls in order; the first fault with cause and cure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -54,6 +54,47 @@ class CheckStep:
     cure: str = ""
 
 
+class Trial:
+    """Values that are not saved, tried rung by rung; ``steps`` are those that were climbed.
+
+    FormError names every field at fault before anything is called. With a ``saved`` connection
+    its untouched secrets stand in, and nothing of it is changed.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        kind: str,
+        name: str,
+        values: Mapping[str, str],
+        *,
+        saved: Connection | None = None,
+        allow_private: bool = False,
+    ) -> None:
+        """Judge the fields; EdgeError when the address may not be talked to."""
+        made = _unsaved(runtime, kind, name, values, saved, allow_private=allow_private)
+        self.connection, settings = made
+        self.steps: list[CheckStep] = []
+        self._adapter = runtime.make(self.connection, settings)
+
+    def climb(self) -> Iterator[str | CheckStep]:
+        """Yield the name of each rung as it begins, then how it ended; stop at the first fault."""
+        for each in _climbing(self._adapter):
+            if isinstance(each, CheckStep):
+                self.steps.append(each)
+            yield each
+
+    def finish(self) -> list[CheckStep]:
+        """Climb what is left to climb; return all steps."""
+        for _ in self.climb():
+            pass
+        return self.steps
+
+    def test_rights(self) -> None:
+        """Test the rights of the account; the unsaved connection keeps what was found."""
+        self.connection.check_result = _all_kept(self._adapter, self.steps)
+
+
 def rehearse(
     runtime: Runtime,
     kind: str,
@@ -63,28 +104,8 @@ def rehearse(
     saved: Connection | None = None,
     allow_private: bool = False,
 ) -> list[CheckStep]:
-    """Climb the ladder with values that are not saved; FormError names every field at fault.
-
-    With a ``saved`` connection its untouched secrets stand in, and nothing of it is changed.
-    """
-    return climb(
-        runtime, *_unsaved(runtime, kind, name, values, saved, allow_private=allow_private)
-    )
-
-
-def trial(
-    runtime: Runtime,
-    kind: str,
-    name: str,
-    values: Mapping[str, str],
-    *,
-    saved: Connection | None = None,
-    allow_private: bool = False,
-) -> tuple[list[CheckStep], Connection]:
-    """Do as :func:`rehearse`, and test the rights; the unsaved connection keeps what was found."""
-    tried, settings = _unsaved(runtime, kind, name, values, saved, allow_private=allow_private)
-    steps, tried.check_result = _looked_at(runtime.make(tried, settings))
-    return steps, tried
+    """Climb the whole ladder with values that are not saved; errors as of :class:`Trial`."""
+    return Trial(runtime, kind, name, values, saved=saved, allow_private=allow_private).finish()
 
 
 def _unsaved(
@@ -116,7 +137,9 @@ def check(runtime: Runtime, connection: Connection) -> list[CheckStep]:
     """Climb the ladder of a saved connection, test the rights, and remember both on it."""
     settings = runtime.opened(connection)
     db.session.commit()
-    steps, told = _looked_at(runtime.make(connection, settings))
+    adapter = runtime.make(connection, settings)
+    steps = _climbed(adapter)
+    told = _all_kept(adapter, steps)
     failed = next((each for each in steps if each.outcome is Outcome.FAILED), None)
     with writing() as session:
         now = runtime.now()
@@ -134,11 +157,10 @@ def check(runtime: Runtime, connection: Connection) -> list[CheckStep]:
     return steps
 
 
-def _looked_at(adapter: Adapter) -> tuple[list[CheckStep], list[dict[str, str]]]:
-    """Climb the ladder, then test the rights; return the steps, and all that is to be kept."""
-    steps = _climbed(adapter)
+def _all_kept(adapter: Adapter, steps: list[CheckStep]) -> list[dict[str, str]]:
+    """Test the rights; return all that is to be kept of a check."""
     passed = [each.name for each in steps if each.outcome is not Outcome.FAILED]
-    return steps, [*map(_kept, steps), *map(_kept, try_rights(adapter, passed))]
+    return [*map(_kept, steps), *map(_kept, try_rights(adapter, passed))]
 
 
 def _kept(each: CheckStep | RightTold) -> dict[str, str]:
@@ -178,17 +200,20 @@ def climb(runtime: Runtime, connection: Connection, settings: Mapping[str, str])
 
 
 def _climbed(adapter: Adapter) -> list[CheckStep]:
-    steps: list[CheckStep] = []
+    return [each for each in _climbing(adapter) if isinstance(each, CheckStep)]
+
+
+def _climbing(adapter: Adapter) -> Iterator[str | CheckStep]:
     for rung in adapter.rungs():
+        yield rung.name
         try:
             seen = rung.run()
         except EdgeError as error:
-            steps.append(_failed(adapter, rung.name, error))
-            break
+            yield _failed(adapter, rung.name, error)
+            return
         warned = seen.startswith(WARNING)
         outcome = Outcome.WARNING if warned else Outcome.OK
-        steps.append(CheckStep(rung.name, outcome, seen.removeprefix(WARNING)))
-    return steps
+        yield CheckStep(rung.name, outcome, seen.removeprefix(WARNING))
 
 
 def _failed(adapter: Adapter, rung: str, error: EdgeError) -> CheckStep:

@@ -44,7 +44,8 @@ FIELDS = (
         "Server certificate",
         FieldKind.CERTIFICATE,
         required=False,
-        help="On-Prem: the console's certificate, unless a public authority signed it.",
+        help="On-Prem: the console's certificate as PEM, or fetched below, unless a public "
+        "authority signed it.",
     ),
     Field("email", "Email", help="Of the dedicated API user; On-Prem: the user name."),
     Field("password", "Password", FieldKind.SECRET),

@@ -23,7 +23,7 @@ from plugin.domain.contracts import (
     Vendor,
     Words,
 )
-from plugin.domain.errors import EdgeError, RuleError
+from plugin.domain.errors import EdgeError, RefusedError, RuleError
 from plugin.domain.figures import Fact
 from plugin.domain.model import (
     ActionKind,
@@ -104,6 +104,12 @@ class EsetProtect(
         """Return what is wrong with a form; ``name`` is the connection's own name."""
         return tuple(form.faults(settings))
 
+    @classmethod
+    def certificate_server(cls, settings: Mapping[str, str]) -> str:
+        """Return the address of a console On-Prem; ESET's own servers need no pin."""
+        on_premises = settings.get("type") == form.ON_PREM
+        return settings.get("server", "") if on_premises else ""
+
     def rungs(self) -> tuple[Rung, ...]:
         """Return the connection check's steps."""
         return Check(self._connect, self._msp).rungs()
@@ -119,9 +125,9 @@ class EsetProtect(
 
     @classmethod
     def recipe(cls, settings: Mapping[str, str]) -> Recipe:
-        """Return the chosen recipe; one connected before there was a choice goes on acting."""
+        """Return the chosen recipe; without a choice, as the form shows it: read only."""
         chosen = settings.get("recipe")
-        return Recipe.READ_ONLY if chosen == Recipe.READ_ONLY else Recipe.WITH_ACTIONS
+        return Recipe.WITH_ACTIONS if chosen == Recipe.WITH_ACTIONS else Recipe.READ_ONLY
 
     @classmethod
     def permitted(cls, settings: Mapping[str, str]) -> frozenset[ActionKind]:
@@ -177,7 +183,13 @@ class EsetProtect(
         return findings.Findings(self._connect, book, self._now).walk(cursor, since)
 
     def resolve(self, detection_id: str, note: str) -> None:
-        """Mark a detection as dealt with, or close an incident, with the note."""
+        """Mark a detection as dealt with, or close an incident, with the note.
+
+        RefusedError (code ``read_only``), before any call, where the user is made to read only.
+        """
+        if self.recipe(self._link.settings) is Recipe.READ_ONLY:
+            text = "is connected with a user that may only read"
+            raise RefusedError(self.title, text, code="read_only")
         findings.resolve(self._connect, detection_id, note)
 
     # -- actions and installers ----------------------------------------------------------------

@@ -42,7 +42,7 @@ from plugin.vendors.kaspersky import center_wire as wire
 from plugin.vendors.kaspersky.center_agent import DeviceTasks
 from plugin.vendors.kaspersky.center_check import Check, advice
 from plugin.vendors.kaspersky.center_events import EventWalk, Place
-from plugin.vendors.kaspersky.center_form import FIELDS, GUIDE, validate
+from plugin.vendors.kaspersky.center_form import FIELDS, GUIDE, address_of, validate
 from plugin.vendors.kaspersky.center_found import ACCESSOR, Found, Search, restarted
 from plugin.vendors.kaspersky.center_rights import Rights
 from plugin.vendors.kaspersky.center_servers import VirtualServers
@@ -81,6 +81,11 @@ class SecurityCenter(
     def validate(cls, settings: Mapping[str, str]) -> tuple[RuleError, ...]:
         """Return what is wrong with the settings beyond each field's own rule."""
         return validate(settings)
+
+    @classmethod
+    def certificate_server(cls, settings: Mapping[str, str]) -> str:
+        """Return the address of the Open API, once a server is named."""
+        return address_of(settings) if settings.get("server") else ""
 
     def rungs(self) -> tuple[Rung, ...]:
         """Return the connection check's steps."""

@@ -197,8 +197,9 @@ _ADVICE: Mapping[str, Advice] = {
     ),
     "certificate": Advice(
         "The server's certificate is not trusted; Security Center makes its own.",
-        "Take klserver.cer from the Administration Server and paste it as PEM under Server "
-        "certificate. If it was pasted before, the server may have a new one.",
+        "Edit the connection, press Fetch certificate and compare the fingerprint with that of "
+        "klserver.cer on the Administration Server, or paste that file as PEM. If one was pinned "
+        "before, the server may have a new one.",
     ),
     "address": Advice(
         "This address may not be talked to as it stands.",

@@ -45,8 +45,8 @@ FIELDS = (
         FieldKind.CERTIFICATE,
         required=False,
         default="",
-        help="The server's own certificate (klserver.cer) as PEM. Needed unless a public "
-        "authority has signed it, which is rare.",
+        help="The server's own certificate (klserver.cer) as PEM, or fetched below. Needed unless "
+        "a public authority has signed it, which is rare.",
     ),
     Field(
         "scan_task",
@@ -73,8 +73,8 @@ GUIDE = (
     "every virtual server. With actions: also the rights to read and to run group tasks.",
     "If two-step verification is on for all users, add this user to its exceptions: nobody can "
     "type in a code for a program.",
-    "Take the file klserver.cer from the Administration Server, turn it into PEM and paste it "
-    "as the server certificate.",
+    "Press Fetch certificate and compare the fingerprint with that of klserver.cer on the "
+    "Administration Server; or turn that file into PEM and paste it as the server certificate.",
     f"Let this machine (or the bridge next to the server) reach port {API_PORT} of the server.",
     "For actions have a group task for scans and one for updates of databases on every virtual "
     "server; when their names are not the usual ones, enter them under Advanced.",
@@ -94,3 +94,12 @@ def validate(settings: Mapping[str, str]) -> tuple[RuleError, ...]:
         text = "Enter the address alone; the port has a field of its own."
         return (RuleError("server", text),)
     return ()
+
+
+def address_of(settings: Mapping[str, str]) -> str:
+    """Return the address of the Open API that the settings name.
+
+    >>> address_of({"server": "ksc.example.com"})
+    'https://ksc.example.com:13299'
+    """
+    return f"https://{settings.get('server', '')}:{settings.get('port') or API_PORT}"

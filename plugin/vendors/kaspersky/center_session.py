@@ -26,6 +26,7 @@ from plugin.domain.errors import (
 from plugin.edge.http import Answer, Http
 from plugin.edge.link import Link
 from plugin.vendors.kaspersky.center_codec import pack_arguments, unpack
+from plugin.vendors.kaspersky.center_form import address_of
 
 PREFIX = "/api/v1.0/"
 
@@ -77,8 +78,7 @@ class Sessions:
     def __init__(self, link: Link, who: str) -> None:
         """Keep how to log in; nothing is asked yet."""
         settings = link.settings
-        base = f"https://{settings.get('server', '')}:{settings.get('port') or '13299'}"
-        self._http: Http = link.http(base, who=who, classify=classify)
+        self._http: Http = link.http(address_of(settings), who=who, classify=classify)
         self._who = who
         self._authorization = _authorization(settings)
         self._open: OrderedDict[Server, str] = OrderedDict()

@@ -348,3 +348,15 @@ def test_a_detection_is_resolved_with_a_note(emulator: EsetEmulator, protect: Es
 def test_resolving_what_is_gone_says_so(protect: EsetProtect, identifier: str) -> None:
     with pytest.raises(MissingError):
         protect.resolve(identifier, "")
+
+
+@pytest.mark.parametrize("recipe", ["read_only", ""], ids=["chosen", "saved without a choice"])
+def test_a_user_that_only_reads_resolves_nothing(emulator: EsetEmulator, recipe: str) -> None:
+    protect = adapter_to(emulator, recipe=recipe)
+    identifier = next(iter(emulator.table("detections")))
+    with pytest.raises(RefusedError) as caught:
+        protect.resolve(identifier, "cleaned by hand")
+    assert caught.value.code == "read_only"
+    assert protect.advice("", caught.value) is not None
+    assert not emulator.table("detections")[identifier].get("resolved")
+    assert EsetProtect.permitted({"recipe": recipe} if recipe else {}) == frozenset()

@@ -18,6 +18,7 @@ from plugin.domain.contracts import Host, Vendor
 from plugin.domain.errors import ConfigError
 from plugin.edge.discovery import find_adapters
 from plugin.engine import make_engine
+from plugin.engine.memory import use_one_arena
 from plugin.runtime import Runtime, utc_now
 from plugin.services.handlers import HANDLERS, HOOKS, PERIODIC
 from plugin.services.reports import keep_reporting
@@ -76,6 +77,7 @@ def web() -> Flask:
 
 def run_worker(app: Flask, stopping: threading.Event) -> None:
     """Do the background work of this process until ``stopping`` is set."""
+    use_one_arena()
     runtime: Runtime = app.extensions["bridgehead"]
 
     def work_lane(lane: str) -> int:

@@ -98,7 +98,8 @@ class House:
         A house in which nothing was done yet gets a copy of the first one that made it.
         """
         key = (db.engine.dialect.name, self.emulators.world, what)
-        fresh = not self.emulators and not self.clock.offset and snapshots.untouched()
+        untouched = not self.clock.offset and not self.clock.moved and snapshots.untouched()
+        fresh = not self.emulators and untouched
         kept = snapshots.find(key) if fresh else None
         if kept is not None:
             self.clock.offset = kept.taken - datetime.now(UTC)

@@ -12,7 +12,7 @@ from plugin.edge.http import Answer, Http
 from plugin.edge.link import Link
 from plugin.edge.wire import Wire
 from plugin.vendors.eset.refusals import judge_connect
-from plugin.vendors.eset.signin import SignIn, Token
+from plugin.vendors.eset.signin import SignIn, Token, kept_by
 from plugin.vendors.eset.wire import ConnectTokenWire, ConsoleTokenWire
 
 REGIONS = {
@@ -188,7 +188,7 @@ class Connect:
         self.who = who
         self.on_premises = link.settings.get("type") == "on_prem"
         self._doors = ConsoleDoors(link, who) if self.on_premises else CloudDoors(link, who)
-        self._sign_in = SignIn(self._doors, link.now)
+        self._sign_in = SignIn(self._doors, link.now, kept_by(link, "connect"))
 
     def sign_in(self) -> float:
         """Sign in now and return by how many seconds our clock is ahead of ESET's."""

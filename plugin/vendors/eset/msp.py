@@ -28,7 +28,7 @@ from plugin.vendors.eset.msp_wire import (
     small_keys,
 )
 from plugin.vendors.eset.refusals import judge_msp
-from plugin.vendors.eset.signin import SignIn, Token
+from plugin.vendors.eset.signin import SignIn, Token, kept_by
 
 TAKE, MOST_ROWS = 100, 1_000_000
 FALLBACK_SECONDS = 55
@@ -75,7 +75,8 @@ class Msp:
         self._who = who
         self._door = link.http(address(link, "msp"), who=who, classify=judge_msp)
         user, password = settings.get("msp_email", ""), settings.get("msp_password", "")
-        self._sign_in = SignIn(_Grants(self._door, user, password, who), link.now)
+        grants = _Grants(self._door, user, password, who)
+        self._sign_in = SignIn(grants, link.now, kept_by(link, "msp"))
 
     def sign_in(self) -> float:
         """Sign in now and return by how many seconds our clock is ahead of EMA2's."""

@@ -87,7 +87,7 @@ def jwt(claims: object) -> str:
 def test_the_lifetime_is_read_from_the_token(answer: dict[str, Any], seconds: int) -> None:
     msp = Msp(link_to_liar(Liar({TOKEN: answer})), "ESET")
     msp.sign_in()
-    kept = msp._sign_in._token
+    kept = msp._sign_in._kept.token
     assert kept is not None
     assert kept.seconds == seconds
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -16,12 +17,10 @@ from plugin.services.scopes import lane_of, scopes_of
 from plugin.services.sync_data import DataWalk
 from plugin.services.sync_walk import CancelledError, Walk
 from plugin.store.base import db, writing
-from plugin.store.integrations import (
-    Connection,
-    Side,
-)
+from plugin.store.integrations import Connection, Side
 from plugin.store.mirror import WorkspaceRow
 from plugin.store.queue import Claim, enqueue
+from plugin.store.upsert import insert_into
 from plugin.store.work import RunState, SyncRun
 
 RUN = "sync"
@@ -52,20 +51,16 @@ def ask(
     """Ask for a run; the living run of the same scope is returned when there is one."""
     living = f"{connection.id}:{what}:{scope}"
     with writing() as session:
-        run = session.scalar(select(SyncRun).where(SyncRun.living == living))
-        if run is None:
-            run = SyncRun(
-                connection_id=connection.id,
-                scope=scope,
-                scope_name=_name_of(session, connection.id, scope),
-                what=what,
-                living=living,
-                full=full,
-                asked_by=by,
-                asked_at=runtime.now(),
-            )
-            session.add(run)
-            session.flush()
+        values = {
+            "connection_id": connection.id,
+            "scope": scope,
+            "scope_name": _name_of(session, connection.id, scope),
+            "what": what,
+            "full": full,
+            "asked_by": by,
+            "asked_at": runtime.now(),
+        }
+        run = _living_run(session, living, values)
         enqueue(
             session,
             RUN,
@@ -76,6 +71,15 @@ def ask(
             revive=bool(by),
         )
     runtime.wake(lane_of(connection.id, scope or what))
+    return run
+
+
+def _living_run(session: Session, living: str, values: dict[str, Any]) -> SyncRun:
+    """Return the living run; begins it when there is none, though others may begin it just now."""
+    query = select(SyncRun).where(SyncRun.living == living)
+    begin = insert_into(session, SyncRun).on_conflict_do_nothing(index_elements=["living"])
+    while (run := session.scalar(query)) is None:
+        session.execute(begin, values | {"living": living})
     return run
 
 

@@ -1,12 +1,14 @@
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import create_engine, func, insert, select
 
 from plugin.services import sync
 from plugin.store.base import db
-from plugin.store.integrations import Integration
+from plugin.store.integrations import Connection, Integration
 from plugin.store.mapping import ComputerSerial
 from plugin.store.mirror import DeviceRow, WorkspaceRow
 from plugin.store.work import RunState, SyncRun
@@ -145,3 +147,26 @@ def test_a_hosts_computers_tell_whose_serial_numbers_are_whose(house: House) -> 
     rows = db.session.scalars(select(ComputerSerial)).all()
     assert {row.host_id for row in rows} == {automate.id}
     assert 20 < len(rows) <= run.seen
+
+
+def test_one_run_is_begun_though_another_process_begins_it_just_now(
+    house: House, integration: Integration, database: str
+) -> None:
+    connection_id, theirs = integration.vendor_id, create_engine(database)
+
+    def ask() -> int:
+        with house.app.app_context():
+            connection = db.session.get_one(Connection, connection_id)
+            return sync.ask(house.runtime, connection, "list").id
+
+    db.session.commit()
+    with ThreadPoolExecutor(1) as pool, theirs.connect() as process:
+        values = {"connection_id": connection_id, "what": "list", "asked_at": house.clock()}
+        row = insert(SyncRun).values(**values, living=f"{connection_id}:list:")
+        number = process.scalar(row.returning(SyncRun.id))
+        asked = pool.submit(ask)
+        with pytest.raises(FutureTimeout):
+            asked.result(0.3)
+        process.commit()
+        assert asked.result(10) == number
+    theirs.dispose()

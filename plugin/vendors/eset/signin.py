@@ -12,6 +12,7 @@ from plugin.domain.errors import AnswerError, MissingError, RefusedError
 from plugin.edge.link import Link
 
 LONGEST_MARGIN = timedelta(seconds=30)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Kept:
     """The token that one user of a connection has in this process, until when, and its lock."""
 
     token: Token | None = None
-    good_until: datetime = datetime.min.replace(tzinfo=UTC)
+    good_until: datetime = _LONG_AGO
     lock: Lock = field(default_factory=Lock)
 
 

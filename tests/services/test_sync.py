@@ -149,6 +149,7 @@ def test_a_hosts_computers_tell_whose_serial_numbers_are_whose(house: House) -> 
     assert 20 < len(rows) <= run.seen
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_one_run_is_begun_though_another_process_begins_it_just_now(
     house: House, integration: Integration, database: str
 ) -> None:

@@ -12,7 +12,10 @@ from tools.new_vendor.copying import NameRefusedError, add_vendor
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("plugin", "tests", "tools", "config")
-KIT = ("tests/vendors", "tests/contracts", "-k", "AcmeShield or acme_shield or published")
+GENERATED = ("tests/blueprints/test_ladder.py", "tests/blueprints/test_rights.py")
+"""What is tried with every kind there is."""
+NEW = "AcmeShield or acme_shield or published or has_its_case"
+KIT = ("tests/vendors", "tests/contracts", *GENERATED, "-k", NEW)
 
 
 @pytest.fixture

@@ -100,7 +100,11 @@ def _registered(root: Path, names: Names) -> dict[Path, str]:
     candidate = f'    "{names.name}": Candidate({names.type}, {names.type}Emulator),\n'
     judged = f'    "{names.name}": lambda exchange: plain("vendors/{names.name}/openapi.json"),\n'
     suite = f'Test{names.type} = vendor_contract("{names.name}")\n'
-    contracts = "tests/contracts"
+    contracts, pages = "tests/contracts", "tests/blueprints"
+    told = '"Sign in", "does not accept", "new key", {"api_key": "not-it"}'
+    refusal = f'    Refusal("{names.name}", PASSWORD, {told}),\n'
+    told = '"Read clients and devices", "new key", {"may_read": False}'
+    taken = f'    Taken("{names.name}", {told}),\n'
     plan = {
         "plugin/sandbox/emulators.py": [
             ("import", emulator),
@@ -113,6 +117,8 @@ def _registered(root: Path, names: Names) -> dict[Path, str]:
         f"{contracts}/independent.py": [
             ("PUBLISHED: dict[str, Callable[[Exchange], Document | None]] = {\n", judged)
         ],
+        f"{pages}/refusals.py": [("REFUSALS = (\n", refusal)],
+        f"{pages}/rights_taken.py": [("TAKEN = (\n", taken)],
         "tests/vendors/test_contract.py": [
             ('TestKasperskySecurityCenter = vendor_contract("kaspersky_ksc")\n', suite)
         ],
@@ -141,8 +147,8 @@ def _tidy(root: Path, files: list[Path]) -> None:
     ruff = [sys.executable, "-m", "ruff"]
     names = [str(path) for path in files]
     quiet = ["--quiet", "--no-cache"]
-    subprocess.run([*ruff, "check", "--fix", *quiet, *names], cwd=root, check=True)
-    subprocess.run([*ruff, "format", *quiet, *names], cwd=root, check=True)
+    for step in (["format"], ["check", "--fix"], ["format"]):
+        subprocess.run([*ruff, *step, *quiet, *names], cwd=root, check=True)
 
 
 def next_steps(name: str) -> str:

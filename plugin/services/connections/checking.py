@@ -34,6 +34,14 @@ _GUIDED = {
     ),
 }
 
+_GUIDED_BY_CODE = {
+    "certificate": Advice(
+        "the server shows a certificate that is not trusted, so somebody may listen in between",
+        "give the server a certificate of a public authority for its name, or, where this kind of "
+        "connection has a field for it, pin the server's own",
+    ),
+}
+
 
 class Outcome(StrEnum):
     """How one rung of the connection check ended."""
@@ -227,7 +235,9 @@ def explained(runtime: Runtime, connection: Connection, error: EdgeError) -> Che
 
 
 def advice_for(error: EdgeError) -> Advice:
-    """Return cause and cure of a failed call, as far as its kind tells them."""
+    """Return cause and cure of a failed call, as far as its code or its kind tells them."""
+    if error.code in _GUIDED_BY_CODE:
+        return _GUIDED_BY_CODE[error.code]
     return next(
         (text for kind, text in _GUIDED.items() if isinstance(error, kind)),
         Advice("the remote answered something nobody promised", "check the address and version"),

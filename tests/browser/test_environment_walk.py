@@ -40,7 +40,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         yield office
 
 
-def change_to(page: Page, address: str, wanted: str) -> None:  # noqa: F811
+def change_to(page: Page, address: str, wanted: str) -> None:
     """Change the environment as an administrator does; a wrong word is told at the field first."""
     page.goto(f"{address}/environment")
     page.get_by_role("link", name=f"Change to {wanted} …").click()
@@ -54,7 +54,7 @@ def change_to(page: Page, address: str, wanted: str) -> None:  # noqa: F811
     page.get_by_text(f"The {wanted} servers are used now.").wait_for()
 
 
-def test_to_beta_and_back(office: Office, address: str, chromium: Browser) -> None:  # noqa: F811
+def test_to_beta_and_back(office: Office, address: str, chromium: Browser) -> None:
     house = office.house
     with window(chromium, office, address) as (_, page):
         change_to(page, address, "beta")
@@ -97,8 +97,8 @@ def test_to_beta_and_back(office: Office, address: str, chromium: Browser) -> No
 
 def test_a_stronger_source_locks_the_page(
     office: Office,
-    address: str,  # noqa: F811
-    chromium: Browser,  # noqa: F811
+    address: str,
+    chromium: Browser,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     file = tmp_path_factory.mktemp("host") / "Host.exe.config"

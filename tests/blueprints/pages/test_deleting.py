@@ -65,6 +65,15 @@ def test_the_interface_tries_again_and_says_what_is_left(office: Office) -> None
     assert nobody.status_code == 404
 
 
+def test_a_check_that_stops_early_claims_nothing_of_rights(office: Office) -> None:
+    made = office.house.connect(HOST)
+    office.house.emulators[HOST].faults.add("401", times=10_000)
+    shown = office.administrator.post(f"/connections/{made.id}/check", follow_redirects=True).text
+    assert "No right could be tried" in shown
+    assert "None was found missing." not in shown
+    assert "Without it:</span> PSA calls nobody" in shown
+
+
 def test_an_edit_keeps_the_private_address_that_was_allowed(office: Office) -> None:
     made = office.house.connect(HOST)
     with writing():

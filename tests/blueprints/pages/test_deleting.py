@@ -24,7 +24,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 def refused_farewell(office: Office) -> Connection:
     """Delete a connection whose host refuses to let go of us, then let the host mend."""
     house = office.house
-    made = house.connect(HOST)
+    made = house.connect(HOST, "To be left")
     house.work_all()
     house.emulators[HOST].faults.add("401", times=10_000)
     connections.delete(house.runtime, "tester", made)

@@ -12,6 +12,7 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 GENERIC = (
+    "401",
     "429",
     "500",
     "503",
@@ -185,6 +186,7 @@ def _done_but_timeout(fault: Fault, request: Request, answer: Answerer, faults: 
 
 
 _PLAYERS: dict[str, Callable[[Fault, Request, Answerer, Faults], Response]] = {
+    "401": _error(401),
     "429": _error(429),
     "500": _error(500),
     "503": _error(503),

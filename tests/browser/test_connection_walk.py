@@ -99,11 +99,11 @@ def test_a_connection_is_added_modified_and_deleted_as_the_manual_says(
         fill_in(page, name, values)
         page.get_by_role("button", name="Continue").click()
         expect(page.locator("#name-error")).to_contain_text(says)
-    fill_in(page, "Our clients", values | {"password": "wrong"})
+    fill_in(page, "Our clients", values | {"password": "mistyped-9471"})
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_text("Nothing was saved.")).to_be_visible()
-    expect(page.get_by_label("Password", exact=True)).to_have_value("wrong")
-    assert "wrong" not in page.url + page.locator("#tried").inner_html()
+    expect(page.get_by_label("Password", exact=True)).to_have_value("mistyped-9471")
+    assert "mistyped-9471" not in page.url + page.locator("#tried").inner_html()
     assert violations(page) == []
     fill_in(page, "Our clients", values)
     Unhurried.seconds = 1.0

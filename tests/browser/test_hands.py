@@ -11,12 +11,15 @@ from playwright.sync_api import Browser, Locator, Page
 
 from plugin.domain.notice_texts import Told
 from plugin.domain.notices import NoticeKind
-from plugin.services import notices
+from plugin.services import connections, notices
 from plugin.store.base import writing
 from tests.blueprints.pages.office import Office
+from tests.blueprints.pages.test_deleting import refused_farewell
+from tests.blueprints.pages.test_pinning import server
 from tests.browser.test_walk import CHROMIUM, EMAIL, address, chromium, office, password
+from tests.edge.servers import Server
 
-__all__ = ["address", "chromium", "office", "password"]
+__all__ = ["address", "chromium", "office", "password", "server"]
 
 pytestmark = [
     pytest.mark.browser,
@@ -174,6 +177,39 @@ def test_a_connection_is_renamed_after_its_check(somebody: Hand) -> None:
     somebody.write("Connection name", f"Renamed by {type(somebody).__name__}")
     somebody.button("Continue")
     somebody.sees("The connection was saved and works")
+
+
+def test_a_certificate_is_fetched_compared_and_ticked(somebody: Hand, server: Server) -> None:
+    somebody.open("/connections/new/kaspersky_ksc")
+    somebody.write("Server address", "ksc.example.com")
+    somebody.write("Port (optional)", str(server.port))
+    somebody.write("User", "api")
+    somebody.write("Password", "typed once")
+    somebody.button("Fetch certificate")
+    somebody.sees("CN=klserver")
+    box = somebody.page.locator("input[name=pin]")
+    somebody.press(box)
+    assert box.is_checked()
+
+
+def test_a_host_that_was_not_left_is_tried_again(somebody: Hand, office: Office) -> None:
+    office.fresh()
+    made = refused_farewell(office)
+    somebody.open("/connections")
+    somebody.sees("Not yet removed at the host")
+    somebody.button("Try again")
+    somebody.sees("It is tried again now")
+    office.fresh()
+    office.house.work_all()
+    assert connections.not_left(made) == ""
+    somebody.open("/connections")
+    assert somebody.page.get_by_text("Not yet removed at the host").count() == 0
+
+
+def test_a_connection_check_is_asked_for_and_its_rights_are_read(somebody: Hand) -> None:
+    somebody.open("/connections/1")
+    somebody.button("Check connection")
+    somebody.sees("Rights of its account")
 
 
 def test_an_integration_is_renamed_and_its_workspaces_chosen(somebody: Hand) -> None:

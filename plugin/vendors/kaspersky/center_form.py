@@ -21,7 +21,7 @@ FIELDS = (
         default=API_PORT,
         pattern=r"[0-9]{1,5}",
         pattern_says="A port is a number of at most five digits.",
-        help=f"The port of the Open API. The console's own, {CONSOLE_PORT}, speaks another tongue.",
+        help=f"The port of the Open API. The console's own, {CONSOLE_PORT}, does not work here.",
     ),
     Field("user", "User"),
     Field("password", "Password", FieldKind.SECRET),

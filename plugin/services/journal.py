@@ -69,7 +69,8 @@ def verify_audit(runtime: Runtime) -> AuditProblem | None:
             return AuditProblem(entry.id, "was changed, or an entry before it is missing")
         previous, last_id = entry.mac, entry.id
     head = db.session.get(Preference, HEAD)
-    if head is not None and head.value["mac"] != previous:
+    told = head.value["mac"] if head is not None else _START
+    if told != previous:
         return AuditProblem(last_id + 1, "is missing: the log ends before its recorded last entry")
     return None
 

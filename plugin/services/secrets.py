@@ -62,7 +62,8 @@ def _reseal(runtime: Runtime, kind: _Sealed, ids: list[int]) -> int:
         for number, sealed in rows:
             anew = runtime.vault.reseal(sealed, kind.place(number))
             if anew is not None:
-                row = update(kind.column.class_).where(kind.number == number)
+                # Only what was read: a secret saved meanwhile (PostgreSQL lets it) must stay.
+                row = update(kind.column.class_).where(kind.number == number, kind.column == sealed)
                 session.execute(row.values({kind.column.key: anew}))
                 changed += 1
     return changed

@@ -7,6 +7,7 @@ from sqlalchemy import delete, select, update
 
 from plugin.services import journal
 from plugin.store.base import db, writing
+from plugin.store.integrations import Preference
 from plugin.store.journal import AuditEntry
 from tests.databases import fresh_sqlite
 from tests.house import House, open_house
@@ -59,6 +60,15 @@ def test_a_cut_tail_is_found(house: House) -> None:
     problem = journal.verify_audit(house.runtime)
     assert problem is not None
     assert "ends before" in problem.what
+
+
+def test_a_cut_tail_is_found_when_its_recorded_end_was_deleted_too(house: House) -> None:
+    with writing() as session:
+        session.execute(delete(AuditEntry).where(AuditEntry.id > 25))
+        session.execute(delete(Preference).where(Preference.name == journal.HEAD))
+    problem = journal.verify_audit(house.runtime)
+    assert problem is not None
+    assert problem.entry_id == 26
 
 
 def test_two_swapped_entries_are_found(house: House) -> None:

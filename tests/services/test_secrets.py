@@ -2,11 +2,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from plugin.runtime import sealed_place
 from plugin.services import secrets
 from plugin.store.base import db
 from plugin.store.integrations import Connection
+from plugin.vault import Vault
 from tests.databases import fresh_sqlite
 from tests.house import HOST, House, open_house
 
@@ -62,3 +64,20 @@ def test_a_rotation_killed_half_way_leaves_all_readable_and_a_rerun_finishes(
     assert len(keys(house)) == 1
     assert not before & keys(house)
     assert all_readable(house)
+
+
+def test_a_secret_saved_while_its_row_is_sealed_anew_stays(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault, honest = house.runtime.vault, type(house.runtime.vault).reseal
+    saved = vault.seal({"private_key": "the new one"}, sealed_place(1))
+
+    def slowly(self: Vault, sealed: str, place: str) -> str | None:
+        if place == sealed_place(1):  # somebody saves between our reading and our writing
+            db.session.execute(update(Connection).where(Connection.id == 1).values(sealed=saved))
+        return honest(self, sealed, place)
+
+    monkeypatch.setattr(type(vault), "reseal", slowly)
+    secrets.rotate(house.runtime, "tester")
+    row = db.session.get_one(Connection, 1, populate_existing=True)
+    assert house.runtime.opened(row)["private_key"] == "the new one"

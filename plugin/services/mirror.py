@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from plugin.domain.figures import deployment_of
@@ -157,13 +157,20 @@ def _write_devices(
     seen: SeenRows,
 ) -> None:
     if fresh:
-        statement = insert(DeviceRow).returning(DeviceRow.id)
-        for number in session.scalars(statement, fresh, execution_options=AT_ONCE):
-            seen.add(number)
+        _insert_devices(session, fresh, seen)
     if changed:
         session.execute(update(DeviceRow), changed)
     counts.created += len(fresh)
     counts.updated += len(changed)
+
+
+def _insert_devices(session: Session, fresh: list[dict[str, Any]], seen: SeenRows) -> None:
+    """Insert rows and learn their numbers, which only grow: asking at once beats one by one."""
+    newest = session.scalar(select(func.max(DeviceRow.id))) or 0
+    session.execute(insert(Base.metadata.tables[DeviceRow.__tablename__]), fresh)
+    ours = DeviceRow.id > newest, DeviceRow.vendor_id == fresh[0]["vendor_id"]
+    for number in session.scalars(select(DeviceRow.id).where(*ours)):
+        seen.add(number)
 
 
 def remove_unseen_devices(

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +18,10 @@ from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, TypeDecorator, event
+from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import Connection as EngineConnection
 from sqlalchemy.orm import DeclarativeBase, Session, registry
+from sqlalchemy.types import TypeEngine
 
 from plugin.domain.errors import BusyError
 
@@ -32,11 +34,25 @@ _CONVENTION = {
 }
 
 
+class _SqliteMoment(sqlite_dialect.DATETIME):
+    """The dialect's own text of a naive moment, written by C: pages of rows are full of them."""
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
+        """Return what writes ``2026-01-31 08:00:00.000000``."""
+        return lambda value: value and value.isoformat(" ", "microseconds")
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """Stores moments in UTC and gives them back aware; a naive one is refused."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return how this database keeps a moment."""
+        is_sqlite = dialect.name == "sqlite"
+        kind = _SqliteMoment() if is_sqlite else self.impl_instance  # type: ignore[no-untyped-call]
+        return dialect.type_descriptor(kind)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Refuse naive moments; SQLite keeps no zone, so it gets naive UTC."""
@@ -44,7 +60,8 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError(f"a moment without a time zone: {value!r}")
-        value = value.astimezone(UTC)
+        if value.tzinfo is not UTC:
+            value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:

@@ -1,5 +1,6 @@
 """Setting the database up: which options, which schema, and whether it is whole."""
 
+import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,11 @@ _POSTGRESQL = {
 _SQLITE = {"pool_size": 30, "max_overflow": 20, "pool_timeout": 2}
 
 
+def _json(value: Any) -> str:  # noqa: ANN401 - what JSON can hold
+    """Return the text of a JSON column; most lists are empty, and an encoder is dear."""
+    return "[]" if value == [] else json.dumps(value)
+
+
 class SchemaError(PluginError):
     """The database's tables are not what this version needs; the message says what to do."""
 
@@ -97,6 +103,7 @@ def configure(app: Flask, url: str) -> None:
     """Join ``app`` to the database at ``url``."""
     is_sqlite = make_url(url).get_backend_name() == "sqlite"
     options: dict[str, Any] = dict(_SQLITE if is_sqlite else _POSTGRESQL)
+    options["json_serializer"] = _json
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     app.config["SQLALCHEMY_RECORD_QUERIES"] = False

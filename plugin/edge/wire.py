@@ -82,8 +82,8 @@ class Text(fields.Field[str]):
             super()._validate_missing(value)
 
 
-class Instant(fields.Field[datetime | None]):
-    """A moment in ISO 8601, as aware UTC; without an offset it is taken as UTC.
+class WrittenTime(fields.Field[datetime | None]):
+    """A moment in ISO 8601 as the remote wrote it: with its offset, or without one.
 
     Null, empty text, a missing key and the year 1 (how .NET writes "never") are None; with
     ``required`` null and a missing key are misfits.
@@ -104,7 +104,17 @@ class Instant(fields.Field[datetime | None]):
             moment = datetime.fromisoformat(cast("str", value))
         except (TypeError, ValueError):
             raise self.make_error("invalid") from None
-        if moment.year == 1:
+        return None if moment.year == 1 else moment
+
+
+class Instant(WrittenTime):
+    """The same as aware UTC; without an offset it is taken as UTC."""
+
+    def _deserialize(
+        self, value: object, attr: object, data: object, **kwargs: object
+    ) -> datetime | None:
+        moment = super()._deserialize(value, attr, data, **kwargs)
+        if moment is None:
             return None
         try:
             return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

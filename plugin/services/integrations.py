@@ -285,8 +285,9 @@ def sync_workspace(
     if workspace_id not in served & set(scopes_of(runtime, vendor)):
         unit = runtime.adapter_class(vendor.kind).words.workspace
         raise RuleError("workspace_id", f"{integration.name} does not serve this {unit}")
+    name = sync.scope_name(db.session(), vendor.id, workspace_id)
+    sync.write_down(runtime, actor, f"{vendor.name}: {name}")
     run = sync.ask(runtime, vendor, sync.DATA, scope=workspace_id, by=actor, full=full)
-    sync.write_down(runtime, actor, f"{vendor.name}: {run.scope_name}")
     watch.ask(runtime, vendor, [workspace_id], now=True)
     return run
 

@@ -54,7 +54,7 @@ def ask(
         values = {
             "connection_id": connection.id,
             "scope": scope,
-            "scope_name": _name_of(session, connection.id, scope),
+            "scope_name": scope_name(session, connection.id, scope),
             "what": what,
             "full": full,
             "asked_by": by,
@@ -83,7 +83,8 @@ def _living_run(session: Session, living: str, values: dict[str, Any]) -> SyncRu
     return run
 
 
-def _name_of(session: Session, connection_id: int, scope: str) -> str:
+def scope_name(session: Session, connection_id: int, scope: str) -> str:
+    """Return what a person calls a scope: its workspace's name, or its id where nobody told one."""
     query = select(WorkspaceRow.name).where(
         WorkspaceRow.vendor_id == connection_id, WorkspaceRow.workspace_id == scope
     )

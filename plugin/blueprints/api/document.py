@@ -41,7 +41,7 @@ class BridgeheadApi(Api):  # type: ignore[misc]
         """Start with nothing to describe."""
         self._undescribed: deque[Blueprint] = deque()
         self._describing = threading.Lock()
-        self._described_failures = False
+        self._failures_untold = True
         super().__init__(app)
 
     def register_blueprint(self, blueprint: Blueprint) -> None:
@@ -53,8 +53,9 @@ class BridgeheadApi(Api):  # type: ignore[misc]
     def description(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
         with self._describing:
-            if not self._described_failures:
+            if self._failures_untold:
                 self._describe_failures()
+                self._failures_untold = False
             while self._undescribed:
                 blueprint = self._undescribed.popleft()
                 name, about = blueprint.name, blueprint.description
@@ -74,7 +75,6 @@ class BridgeheadApi(Api):  # type: ignore[misc]
 
     def _describe_failures(self) -> None:
         """Describe every failure as what it is: a problem."""
-        self._described_failures = True
         content = {PROBLEM: {"schema": self.ERROR_SCHEMA}}
         failures = {each.name: each.phrase for each in HTTPStatus if each >= 400}
         for name, phrase in {**failures, "DEFAULT_ERROR": "Any other failure"}.items():

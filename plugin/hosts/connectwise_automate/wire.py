@@ -5,13 +5,12 @@ with either. Times usually come without a zone and are kept so; :mod:`clock` kno
 """
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from marshmallow import fields, pre_load, validate
 
 from plugin.domain.model import DeviceClass
-from plugin.edge.wire import Text, Wire, Word
+from plugin.edge.wire import Text, Wire, Word, WrittenTime
 
 DEVICE_CLASSES = {
     "Server": DeviceClass.SERVER,
@@ -39,30 +38,6 @@ class Inner(Text):
         return super()._deserialize(members.get(self._member), attr, data, **kwargs)
 
 
-class ServerTime(fields.Field[datetime | None]):
-    """A moment as the server wrote it, with its offset or, as is usual there, without.
-
-    Null, empty text and the year 1 (how .NET writes "never") are None.
-    """
-
-    default_error_messages = {"invalid": "Not a moment."}
-
-    def __init__(self, **options: Any) -> None:
-        """Take the options of every marshmallow field."""
-        super().__init__(load_default=None, allow_none=True, **options)
-
-    def _deserialize(
-        self, value: object, attr: object, data: object, **kwargs: object
-    ) -> datetime | None:
-        if value == "":
-            return None
-        try:
-            moment = datetime.fromisoformat(cast("str", value))
-        except (TypeError, ValueError):
-            raise self.make_error("invalid") from None
-        return None if moment.year == 1 else moment
-
-
 class AutomateWire(Wire):
     """The base of the shapes here: ``data_key`` stands in small letters."""
 
@@ -88,8 +63,8 @@ class TokenWire(AutomateWire):
     """The answer of a sign-in or a renewal."""
 
     token = Text(data_key="accesstoken")
-    expires = ServerTime(data_key="expirationdate")
-    absolute = ServerTime(data_key="absoluteexpirationdate")
+    expires = WrittenTime(data_key="expirationdate")
+    absolute = WrittenTime(data_key="absoluteexpirationdate")
     two_factor = fields.Boolean(data_key="istwofactorrequired", load_default=False, allow_none=True)
     user = Text(data_key="internalusername")
 
@@ -126,7 +101,7 @@ class ComputerWire(AutomateWire):
     system = Text(data_key="operatingsystemname")
     device_class = Word(DEVICE_CLASSES, DeviceClass.OTHER, data_key="type")
     online = Word[bool | None](ONLINE, None, data_key="status")
-    seen = ServerTime(data_key="remoteagentlastcontact")
+    seen = WrittenTime(data_key="remoteagentlastcontact")
 
 
 class GroupWire(AutomateWire):
@@ -248,6 +223,6 @@ class AlertWire(AutomateWire):
     client_id = Inner("Id", data_key="client")
     computer_id = Inner("Id", data_key="computer")
     severity = Inner("Name", data_key="severity")
-    raised = ServerTime(data_key="alertdate")
+    raised = WrittenTime(data_key="alertdate")
     source = Text(data_key="source")
     message = Text(data_key="message")

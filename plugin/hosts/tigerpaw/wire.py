@@ -1,41 +1,15 @@
 """What Tigerpaw's answers look like, and what they mean in our words.
 
-Names and types are those of the published REST description (18.2.1); which of them may be null is
-not published, so every one may be.
+Times come with an offset or without one (which is not published): :meth:`Api.instant` makes them
+UTC. Names and types are those of the published REST description (18.2.1); which of them may be
+null is not published, so every one may be.
 """
-
-from datetime import datetime
-from typing import Any, cast
 
 from marshmallow import fields, validate
 
-from plugin.edge.wire import Text, Wire
+from plugin.edge.wire import Text, Wire, WrittenTime
 
 _NOT_EMPTY = validate.Length(min=1)
-
-
-class Moment(fields.Field[datetime | None]):
-    """A moment as the server wrote it, with its offset or without one; "never" is None.
-
-    Whether the server writes offsets is not published: :meth:`Api.instant` makes it UTC.
-    """
-
-    default_error_messages = {"invalid": "Not a moment."}
-
-    def __init__(self, **options: Any) -> None:
-        """Take the options of every marshmallow field."""
-        super().__init__(load_default=None, allow_none=True, **options)
-
-    def _deserialize(
-        self, value: object, attr: object, data: object, **kwargs: object
-    ) -> datetime | None:
-        if value == "":
-            return None
-        try:
-            moment = datetime.fromisoformat(cast("str", value))
-        except (TypeError, ValueError):
-            raise self.make_error("invalid") from None
-        return None if moment.year == 1 else moment  # how .NET writes "never"
 
 
 class TigerpawWire(Wire):
@@ -92,9 +66,9 @@ class OrderWire(TigerpawWire):
     summary = Text(data_key="BriefDescription")
     reference = Text(data_key="Reference")
     status = Text(data_key="Status")
-    changed = Moment(data_key="StatusChangeDate")
-    received = Moment(data_key="DateTimeReceived")
-    closed = Moment(data_key="DateTimeClosed")
+    changed = WrittenTime(data_key="StatusChangeDate")
+    received = WrittenTime(data_key="DateTimeReceived")
+    closed = WrittenTime(data_key="DateTimeClosed")
 
 
 class OrderSummaryWire(TigerpawWire):
@@ -137,10 +111,10 @@ class AgreementWire(TigerpawWire):
 
     account = Text(data_key="AccountNumber")
     kind = Text(data_key="Type")
-    starts = Moment(data_key="StartDate")
-    ends = Moment(data_key="EndDate")
-    polled = Moment(data_key="LastPolledDate")
-    next_period = Moment(data_key="NextBillingPeriod")
+    starts = WrittenTime(data_key="StartDate")
+    ends = WrittenTime(data_key="EndDate")
+    polled = WrittenTime(data_key="LastPolledDate")
+    next_period = WrittenTime(data_key="NextBillingPeriod")
 
 
 class AgreementSummaryWire(TigerpawWire):

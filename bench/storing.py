@@ -20,7 +20,7 @@ from plugin.app import create_app
 from plugin.domain.model import Device, DeviceClass, Protection
 from plugin.domain.reconcile import SeenRows
 from plugin.sandbox.emulators import EMULATORS
-from plugin.services import connections, mirror
+from plugin.services import connections, mirror, mirror_devices
 from plugin.store.base import db, writing
 from tests.databases import fresh_sqlite
 
@@ -106,7 +106,7 @@ def _timed_store(vendor_id: int) -> Seconds:
         page = [_device(number) for number in range(start, start + PAGE)]
         started = time.perf_counter()
         with writing() as session:
-            mirror.store_devices(session, vendor_id, page, NOW, counts, seen)
+            mirror_devices.store_devices(session, vendor_id, page, NOW, counts, seen)
         took.append(time.perf_counter() - started)
     assert counts.created == DEVICES
     return took

@@ -9,7 +9,16 @@ from plugin.domain.contracts import ListsWorkspaceGroups, ReportsLicences, Vendo
 from plugin.domain.errors import AnswerError, MissingError
 from plugin.domain.model import Device, Page
 from plugin.domain.reconcile import Guard
-from plugin.services import counting, groups, host_writing, mirror, suggesting, sync_position
+from plugin.services import (
+    counting,
+    cursors,
+    groups,
+    host_writing,
+    mirror,
+    mirror_devices,
+    suggesting,
+    sync_position,
+)
 from plugin.services.bridges import tasks
 from plugin.services.bridges.tasks import Relayed
 from plugin.services.mirror import FIGURES, Counts
@@ -53,7 +62,7 @@ class DataWalk(Walk):
         return ["devices", *(part for part in daily if self._full_due(self._cursor(part)))]
 
     def _cursor(self, what: str) -> Cursor | None:
-        return mirror.cursor_of(self.connection.id, self.scope, what)
+        return cursors.cursor_of(self.connection.id, self.scope, what)
 
     def _full_due(self, cursor: Cursor | None) -> bool:
         if self.run.full or cursor is None or cursor.full_at is None:
@@ -102,7 +111,7 @@ class DataWalk(Walk):
         counting.recount(session, self.connection.id, self.counts.touched, now)
         sync_position.forget(session, self)
         # A vendor without changes-since gives no cursor: then every pass is a full one.
-        mirror.move_cursor(
+        cursors.move_cursor(
             session,
             self.connection.id,
             self.scope,
@@ -125,10 +134,10 @@ class DataWalk(Walk):
         """Store a page's rows, what it names as gone, and the place after it, at once."""
         counts, number, now = Counts(), self.connection.id, self.runtime.now()
         with writing() as session:
-            mirror.store_devices(session, number, page.rows, now, counts, position.seen)
+            mirror_devices.store_devices(session, number, page.rows, now, counts, position.seen)
             if page.gone:
                 scope = self.scope or None
-                mirror.remove_devices(session, number, scope, page.gone, now, counts)
+                mirror_devices.remove_devices(session, number, scope, page.gone, now, counts)
             self._add(counts)
             self.write_counts()
             sync_position.keep(session, self, position, page.next_cursor, now)
@@ -150,7 +159,7 @@ class DataWalk(Walk):
         confirmed = self.run.full and bool(self.run.asked_by)
         guard = Guard(1.0 if confirmed else limits.removal_share, limits.removal_count)
         scope, now = self.scope or None, self.runtime.now()
-        mirror.remove_unseen_devices(
+        mirror_devices.remove_unseen_devices(
             session, self.connection.id, scope, position.seen, guard, now, self.counts
         )
 
@@ -176,4 +185,4 @@ class DataWalk(Walk):
 
     def _done(self, session: Session, what: str) -> None:
         now = self.runtime.now()
-        mirror.move_cursor(session, self.connection.id, self.scope, what, None, now, full=True)
+        cursors.move_cursor(session, self.connection.id, self.scope, what, None, now, full=True)

@@ -6,7 +6,7 @@ from itertools import islice
 from sqlalchemy import select
 
 from plugin.domain.contracts import ListsComputers, ListsGroups, OpensTickets
-from plugin.services import groups, mapping, mirror, suggesting, tickets
+from plugin.services import cursors, groups, mapping, mirror, suggesting, tickets
 from plugin.services.sync_walk import Walk
 from plugin.store.base import db, writing
 from plugin.store.work import TicketEntry
@@ -77,7 +77,7 @@ def changed_tickets(walk: Walk) -> None:
     if not isinstance(host, OpensTickets):
         return
     started = walk.runtime.now()
-    cursor = mirror.cursor_of(number, "", TICKETS)
+    cursor = cursors.cursor_of(number, "", TICKETS)
     since = cursor.moved_at - OVERLAP if cursor else started - HISTORY
     db.session.commit()
     for view in walk.counted(host.tickets_changed(since)):
@@ -89,4 +89,4 @@ def changed_tickets(walk: Walk) -> None:
         if entry is not None:
             tickets.see(walk.runtime, entry, view)
     with writing() as session:
-        mirror.move_cursor(session, number, "", TICKETS, started.isoformat(), started)
+        cursors.move_cursor(session, number, "", TICKETS, started.isoformat(), started)

@@ -8,7 +8,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from plugin.domain.reconcile import SeenRows
-from plugin.services import mirror
+from plugin.services import cursors
 from plugin.services.mirror import FIGURES
 from plugin.services.sync_walk import Walk
 from plugin.store.mirror import Cursor
@@ -38,7 +38,7 @@ class Position:
 
 def find(walk: Walk, start: str | None) -> Position:
     """Return where this run's last attempt stopped, with its counts, or the beginning."""
-    row = mirror.cursor_of(walk.connection.id, walk.scope, POSITION)
+    row = cursors.cursor_of(walk.connection.id, walk.scope, POSITION)
     if row is None or walk.runtime.now() - row.moved_at > STALE:
         return Position(start)
     held = json.loads(row.cursor or "{}")
@@ -62,7 +62,7 @@ def keep(session: Session, walk: Walk, position: Position, at: str | None, now: 
         "figures": [getattr(walk.counts, name) for name in FIGURES],
         "touched": sorted(walk.counts.touched),
     }
-    mirror.move_cursor(session, walk.connection.id, walk.scope, POSITION, json.dumps(held), now)
+    cursors.move_cursor(session, walk.connection.id, walk.scope, POSITION, json.dumps(held), now)
 
 
 def forget(session: Session, walk: Walk) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from plugin.domain.contracts import FindsDetections
 from plugin.domain.watching import measured, spacing
 from plugin.runtime import Runtime
-from plugin.services import mirror, ticket_decisions
+from plugin.services import cursors, mirror, ticket_decisions
 from plugin.services.bridges import tasks
 from plugin.services.mirror import Counts
 from plugin.services.scopes import lane_of, scopes_of
@@ -113,7 +113,7 @@ def _measure(connection: Connection, calls: int) -> None:
 
 def _wish(runtime: Runtime, connection: Connection, scope: str) -> dict[str, Any]:
     """Say what a bridge would have to fetch."""
-    known = mirror.cursor_of(connection.id, scope, "detections")
+    known = cursors.cursor_of(connection.id, scope, "detections")
     since = runtime.now() - HISTORY
     return {
         "parts": ["detections"],
@@ -125,7 +125,7 @@ def _wish(runtime: Runtime, connection: Connection, scope: str) -> dict[str, Any
 def _fetch(
     runtime: Runtime, claim: Claim, connection: Connection, vendor: FindsDetections, scope: str
 ) -> None:
-    known = mirror.cursor_of(connection.id, scope, "detections")
+    known = cursors.cursor_of(connection.id, scope, "detections")
     start = known.cursor if known else None
     db.session.commit()
     for page in vendor.detections(scope, start, runtime.now() - HISTORY):
@@ -135,7 +135,7 @@ def _fetch(
             new = mirror.store_detections(session, connection.id, page.rows, now, Counts())
             lanes = ticket_decisions.consider(runtime, session, connection, new)
             if page.next_cursor is not None:
-                mirror.move_cursor(
+                cursors.move_cursor(
                     session, connection.id, scope, "detections", page.next_cursor, now
                 )
         for lane in lanes:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from plugin.domain.figures import DatabaseAge
 from plugin.domain.model import Device, Protection, Workspace
 from plugin.domain.reconcile import SeenRows
-from plugin.services import counting, lists, mirror
+from plugin.services import counting, lists, mirror, mirror_devices
 from plugin.services.lists import Ask
 from plugin.services.mirror import Counts
 from plugin.store.base import db, writing
@@ -29,7 +29,7 @@ def played(database: str) -> Iterator[Scene]:
             session.flush()
             mirror.store_workspaces(session, 1, [Workspace("w", "Acme")], START, Counts())
             devices = [_device(name, hours) for name, hours in OLD.items()]
-            mirror.store_devices(session, 1, devices, START, Counts(), SeenRows())
+            mirror_devices.store_devices(session, 1, devices, START, Counts(), SeenRows())
             session.flush()
             counting.recount(session, 1, ["w"], START)
         yield opened

@@ -7,7 +7,7 @@ from sqlalchemy import event, func, select
 
 from plugin.domain.model import Detection, Device, Severity
 from plugin.domain.reconcile import SeenRows
-from plugin.services import mirror
+from plugin.services import mirror, mirror_devices
 from plugin.services.mirror import Counts
 from plugin.store.base import db, writing
 from plugin.store.mirror import DetectionRow, DeviceRow
@@ -43,7 +43,7 @@ def test_pages_of_any_length_are_few_statements(play: Scene, statements: set[str
     vendor, counts, seen = play.add_connection().id, Counts(), SeenRows()
     for size in SIZES:
         with writing() as session:
-            mirror.store_devices(session, vendor, page(size, size), START, counts, seen)
+            mirror_devices.store_devices(session, vendor, page(size, size), START, counts, seen)
     assert counts.created == sum(SIZES)
     numbers = db.session.scalars(select(DeviceRow.id)).all()
     assert len(numbers) == sum(SIZES)
@@ -68,9 +68,9 @@ def test_detections_of_any_number_are_few_statements(play: Scene, statements: se
 def test_who_is_named_as_removed_is_marked_and_nobody_else(play: Scene) -> None:
     vendor, counts = play.add_connection().id, Counts()
     with writing() as session:
-        mirror.store_devices(session, vendor, page(1, 9), START, counts, SeenRows())
-        mirror.remove_devices(session, vendor, "w1", ["d1", "d2", "d3"], START, counts)
-        mirror.remove_devices(session, vendor, "w1", [], START, counts)
+        mirror_devices.store_devices(session, vendor, page(1, 9), START, counts, SeenRows())
+        mirror_devices.remove_devices(session, vendor, "w1", ["d1", "d2", "d3"], START, counts)
+        mirror_devices.remove_devices(session, vendor, "w1", [], START, counts)
     gone = select(DeviceRow.device_id).where(DeviceRow.gone_at.is_not(None))
     assert set(db.session.scalars(gone)) == {"d1", "d2", "d3"}
     assert counts.removed == 3

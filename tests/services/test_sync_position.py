@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from plugin.edge.emulator import Happening
-from plugin.services import mirror, sync, sync_position
+from plugin.services import mirror, mirror_devices, sync, sync_position
 from plugin.services.handlers import HANDLERS, HOOKS
 from plugin.services.scopes import lane_of, scopes_of
 from plugin.services.work import work
@@ -46,7 +46,7 @@ def vendor(request: pytest.FixtureRequest, house: House) -> Connection:
 
 def crash_at(monkeypatch: pytest.MonkeyPatch, page: int) -> None:
     """Let the process die while it stores the given page of devices."""
-    stored = mirror.store_devices
+    stored = mirror_devices.store_devices
     pages: list[Sequence[Any]] = []
 
     def store(session: Any, number: int, devices: Sequence[Any], *rest: Any) -> None:  # noqa: ANN401
@@ -55,7 +55,7 @@ def crash_at(monkeypatch: pytest.MonkeyPatch, page: int) -> None:
             raise CrashError
         stored(session, number, devices, *rest)
 
-    monkeypatch.setattr(mirror, "store_devices", store)
+    monkeypatch.setattr(mirror_devices, "store_devices", store)
 
 
 def break_off(house: House, vendor: Connection, page: int = 3) -> SyncRun:

@@ -15,7 +15,7 @@ from plugin.services import connections, lists
 from plugin.services.access import Role
 from plugin.services.bridges import history, leases, planning, registry, roles
 from plugin.services.bridges.planning import Held, Line
-from plugin.services.lists import Ask
+from plugin.services.lists import Ask, DeviceLine
 from plugin.store.bridges import Bridge
 from plugin.store.integrations import Connection, Side
 
@@ -146,23 +146,28 @@ def bridge(bridge_id: int) -> Answer:
 
 def _page(row: Bridge, token: str = "") -> str:
     host = one(Connection, row.host_id) if row.host_id is not None else None
-    devices = lists.devices.first(Ask(q=row.name), scope(), NEWEST)[0] if row.roles else ()
-    own = [each for each in devices if each.row.name.casefold() == row.name.casefold()]
+    carried = Ask(sort="protection").with_filters(bridge=row.id)
     return show(
         "bridges/one.html",
         line=planning.lines(runtime(), [row])[0],
         bridge=row,
         host=host,
-        held=[
-            each for each in planning.held_by(row) if scope().is_open(each.vendor_id, each.scope)
-        ],
+        held=_open(planning.held_by(row)),
+        devices=lists.devices.first(carried, scope(), NEWEST),
+        detections=lists.detections.first(carried, scope(), NEWEST),
         events=history.of_bridge(row.id),
         integrations=lists.integrations(runtime(), scope=scope()),
         may_be=registry.may_be_bridge(row),
-        own_devices=own,
+        own_devices=_own(row),
         token=token,
         server=runtime().settings.public_url,
     )
+
+
+def _own(row: Bridge) -> list[DeviceLine]:
+    """Return the devices that the bridge's own computer may be."""
+    found = lists.devices.first(Ask(q=row.name), scope(), NEWEST)[0] if row.roles else ()
+    return [each for each in found if each.row.name.casefold() == row.name.casefold()]
 
 
 def _open(held: list[Held]) -> list[Held]:

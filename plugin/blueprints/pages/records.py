@@ -5,7 +5,7 @@ Their addresses are fixed, so that a host's menu entry, tab or pod can lead to t
 
 from flask import request
 
-from plugin.blueprints.guard import allow, runtime, scope
+from plugin.blueprints.guard import allow, person, runtime, scope
 from plugin.blueprints.guard import blueprint as new_blueprint
 from plugin.blueprints.pages.showing import Answer, one, show, to
 from plugin.domain.contracts import OpensTickets, Words
@@ -65,6 +65,9 @@ def _ticket(host: Connection, number: str) -> Answer:
 
 
 def _computer(host: Connection, number: str) -> Answer:
+    bridge = records.bridge(host.id, number) if number else None
+    if bridge is not None and person().companies is None:
+        return to("bridges.bridge", bridge_id=bridge.id)
     name, serial = request.args.get("name", ""), request.args.get("serial", "")
     found = records.computer(
         scope(), name=name.strip(), serial=serial.strip(), company=request.args.get("company", "")

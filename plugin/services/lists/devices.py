@@ -13,6 +13,7 @@ from plugin.services.counting import is_of_age
 from plugin.services.lists.paging import Ask, Table, contains, ordered
 from plugin.services.lists.scope import Scope
 from plugin.store.base import db
+from plugin.store.bridges import BridgeLease
 from plugin.store.mirror import DetectionRow, DeviceRow, WorkspaceRow
 
 URGENCY = case(
@@ -116,13 +117,25 @@ def _device_total(scope: Scope, ask: Ask) -> int | None:
 
 
 def named(ask: Ask) -> list[ColumnElement[bool]]:
-    """Return the conditions on the workspace that the filters ``workspace`` and ``client`` say."""
-    conditions = []
+    """Return the conditions on the workspace: filters ``workspace``, ``client`` and ``bridge``."""
+    conditions: list[ColumnElement[bool]] = []
     if (number := ask.number("workspace")) is not None:
         conditions.append(WorkspaceRow.id == number)
     if name := ask.text("client"):
         conditions.append(contains(name, WorkspaceRow.name))
+    if (bridge := ask.number("bridge")) is not None:
+        conditions.append(_held_by(bridge))
     return conditions
+
+
+def _held_by(bridge: int) -> ColumnElement[bool]:
+    """Tell whether a bridge holds a workspace, alone or with all of its vendor's."""
+    held = select(BridgeLease.scope).where(
+        BridgeLease.bridge_id == bridge,
+        BridgeLease.vendor_id == WorkspaceRow.vendor_id,
+        BridgeLease.scope.in_(["", WorkspaceRow.workspace_id]),
+    )
+    return held.exists()
 
 
 def of_workspaces(
@@ -131,7 +144,7 @@ def of_workspaces(
     vendor: InstrumentedAttribute[int],
     workspace: InstrumentedAttribute[str],
 ) -> Select[Any]:
-    """Narrow a query to the workspaces that the filters ``workspace`` and ``client`` name."""
+    """Narrow a query to the workspaces that the filters of ``named`` tell."""
     conditions = named(ask)
     if not conditions:
         return query
@@ -161,8 +174,8 @@ def same_workspace(
 
 devices: Table[DeviceLine] = Table(_device_ids, _device_lines, _device_total)
 """Devices. Filters: ``protection``, ``class``, ``deployment``, ``bases`` (age of databases),
-``workspace`` (row id), ``client`` (part of its name). Sorts: ``name``, ``protection`` (most urgent
-first), ``contact``, ``bases``."""
+``workspace`` (row id), ``client`` (part of its name), ``bridge`` (that holds the workspace).
+Sorts: ``name``, ``protection`` (most urgent first), ``contact``, ``bases``."""
 
 
 # -- detections --------------------------------------------------------------------------------
@@ -199,5 +212,5 @@ def _detection_lines(ids: Sequence[int]) -> dict[int, DetectionLine]:
 
 
 detections: Table[DetectionLine] = Table(_detection_ids, _detection_lines)
-"""Detections. Filters: ``severity``, ``workspace``, ``client``, ``device``,
+"""Detections. Filters: ``severity``, ``workspace``, ``client``, ``bridge``, ``device``,
 ``place`` (a workspace) (the vendor's own ids), ``vendor``. Sorts: ``time``."""

@@ -9,6 +9,7 @@ from plugin.services.lists.devices import URGENCY, DeviceLine, devices
 from plugin.services.lists.scope import Scope
 from plugin.services.lists.work import TicketLine, tickets
 from plugin.store.base import db
+from plugin.store.bridges import Bridge
 from plugin.store.integrations import CompanyMapping
 from plugin.store.mirror import CompanyRow, DeviceRow, WorkspaceRow
 from plugin.store.work import TicketEntry
@@ -109,6 +110,16 @@ def computer(scope: Scope, *, name: str, serial: str = "", company: str = "") ->
         return by_serial
     found = _found(func.lower(DeviceRow.name) == name.lower(), *here)
     return _at(company, found) if company and len(found) > 1 else found
+
+
+def bridge(host_id: int, computer_id: str) -> Bridge | None:
+    """Return the bridge that a host's computer is; None for one that holds no bridge role."""
+    query = select(Bridge).where(
+        Bridge.host_id == host_id,
+        Bridge.computer_id == computer_id,
+        Bridge.role_lost_at.is_(None),
+    )
+    return db.session.scalar(query)
 
 
 def _found(*conditions: ColumnElement[bool]) -> list[DeviceRow]:

@@ -2,10 +2,13 @@
 
 import re
 
+from sqlalchemy import select
+
 from plugin.edge.emulator import Happening
 from plugin.services.bridges import leases, registry
 from plugin.store.base import db
 from plugin.store.bridges import Bridge
+from plugin.store.mirror import DetectionRow, DeviceRow
 from tests.blueprints.pages.office import Office
 from tests.house import House
 
@@ -95,6 +98,39 @@ def test_role_computers_are_found_kept_in_step_and_only_own_companies_may_enrol(
     client_pc = Bridge(host_id=lost.host_id, company_id="77", name="CLIENT-PC", roles=[])
     assert not registry.may_be_bridge(client_pc)
     assert registry.may_be_bridge(lost)
+
+
+def test_a_bridges_page_shows_its_connection_its_computers_and_their_events(office: Office) -> None:
+    admin = office.administrator
+    number = enrolled(office, "PC-ONE")
+    admin.post(f"/bridges/{number}/map", {"integration": "1", "capacity": "0"})
+    device = db.session.scalars(select(DeviceRow)).all()[0]
+    page = admin.read(f"/bridges/{number}")
+    for heading in ("Connection settings", "Its computers", "Its events"):
+        assert f">{heading}<" in page
+    assert "without a bridge, the server does the work" in page
+    assert device.name in admin.read(f"/devices?bridge={number}&q={device.name}")
+    event = db.session.scalars(select(DetectionRow)).all()[0]
+    assert event.device_name in admin.read(f"/events?bridge={number}&q={event.device_name}")
+    idle = enrolled(office, "PC-IDLE")
+    assert "Its computers" not in admin.read(f"/bridges/{idle}")
+    assert "No device matches" in admin.read(f"/devices?bridge={idle}")
+    assert "No event matches" in admin.read(f"/events?bridge={idle}")
+
+
+def test_the_host_opens_a_role_computer_on_its_bridge_and_no_other(empty_office: Office) -> None:
+    house, admin = empty_office.house, empty_office.administrator
+    host = house.connect("connectwise_automate")
+    admin.post("/bridges/look")
+    house.work_all()
+    role = next(each for each in registry.everyone() if each.name == "MSP-BRIDGE01")
+    address = f"/records/{host.id}?screen=computer&record={role.computer_id}"
+    assert admin.get(address).location == f"/bridges/{role.id}"
+    assert empty_office.viewer.get(address.replace("record=", "record=9")).status_code == 404
+    happen(house, "role-lost", "MSP-BRIDGE01")
+    admin.post("/bridges/look")
+    house.work_all()
+    assert admin.get(f"{address}&name=MSP-BRIDGE01").status_code == 404
 
 
 def happen(house: House, what: str, computer: str) -> None:

@@ -327,9 +327,11 @@ def audit_group() -> None:
 def verify_audit(as_json: bool) -> None:
     """Check the whole chain; exit status 1 and the first bad entry when it does not hold."""
     with inside() as (_, runtime):
-        problem = journal.verify_audit(runtime)
+        problem, end = journal.verify_audit(runtime), journal.audit_end()
     if problem is None:
-        tell({"holds": True}, "the audit log holds", as_json)
+        count, mac = end.get("count", 0), end.get("mac", "")
+        text = f"the audit log holds: {count} entries, the last ends with {mac or 'nothing yet'}"
+        tell({"holds": True, "entries": count, "mac": mac}, text, as_json)
         return
     text = f"audit entry {problem.entry_id} {problem.what}"
     tell({"holds": False, "entry": problem.entry_id, "problem": problem.what}, text, as_json)

@@ -9,6 +9,7 @@ from sqlalchemy import delete, update
 from bench.table import Row
 from plugin.services import journal
 from plugin.store.base import db, writing
+from plugin.store.integrations import Preference
 from plugin.store.journal import AuditEntry
 from tests.databases import fresh_sqlite
 from tests.house import House, open_house
@@ -22,7 +23,10 @@ class _UndoError(Exception):
 
 
 def run() -> list[Row]:
-    """Tamper, look, take back: changes, deletions, swaps and cut tails in turn."""
+    """Tamper, look, take back: changes, deletions, swaps, cut tails in turn.
+
+    Every second cut also writes the last remaining entry into the recorded end, so that it fits.
+    """
     chance = random.Random(11)
     with tempfile.TemporaryDirectory() as name, _house(Path(name)) as house:
         _fill(house)
@@ -47,7 +51,7 @@ def _is_named(house: House, number: int, chance: random.Random) -> bool:
     found = None
     try:
         with writing():
-            kind = (_change, _remove, _swap, _cut)[number % 4]
+            kind = (_change, _remove, _swap, _cut, _cut_to_fit)[number % 5]
             expected = kind(chance)
             db.session.flush()
             db.session.expire_all()
@@ -87,4 +91,12 @@ def _swap(chance: random.Random) -> int:
 def _cut(chance: random.Random) -> int:
     at = chance.randint(2, ENTRIES)
     db.session.execute(delete(AuditEntry).where(AuditEntry.id >= at))
+    return at
+
+
+def _cut_to_fit(chance: random.Random) -> int:
+    at = _cut(chance)
+    head = db.session.get_one(Preference, journal.HEAD)
+    mac = db.session.get_one(AuditEntry, at - 1).mac
+    head.value = {**head.value, "id": at - 1, "count": at - 1, "mac": mac}
     return at

@@ -18,10 +18,10 @@ from sqlalchemy import select
 from plugin import __version__
 from plugin.domain.errors import PluginError
 from plugin.runtime import Runtime
-from plugin.services.journal import HEAD, audit
+from plugin.services.journal import audit, audit_end
 from plugin.store import copies, database
 from plugin.store.base import db, writing
-from plugin.store.integrations import Connection, Preference
+from plugin.store.integrations import Connection
 from plugin.vault import KEY_FILE, Vault
 
 MANIFEST, CONTENT = "manifest.json", "database"
@@ -64,7 +64,7 @@ def make(runtime: Runtime, actor: str, target: Path) -> Manifest:
         with writing() as session:
             audit(runtime, session, actor, "backup.make", target.name)
         # Before the copy: what is named here is sure to be in it.
-        head, keys = _audit_head(), _keys_in_use()
+        head, keys = audit_end(), _keys_in_use()
         content = folder / CONTENT
         copies.copy_to(db.engine, content)
         manifest = Manifest(
@@ -84,11 +84,6 @@ def make(runtime: Runtime, actor: str, target: Path) -> Manifest:
         # A link, not a rename: whoever made the name meanwhile loses nothing.
         os.link(packed, target)
     return manifest
-
-
-def _audit_head() -> dict[str, Any]:
-    head = db.session.get(Preference, HEAD)
-    return dict(head.value) if head else {}
 
 
 def _keys_in_use() -> list[str]:

@@ -17,6 +17,7 @@ from plugin.services import (
     follow,
     host_writing,
     inbox,
+    journal,
     mail,
     notice_watch,
     notices,
@@ -83,7 +84,8 @@ class Periodic:
 
 
 def _prune(runtime: Runtime) -> None:
-    """Delete what has been kept long enough."""
+    """Delete what has been kept long enough, and tell where the audit log ends."""
+    journal.tell_audit_end()
     inbox.prune(runtime)
     notices.prune(runtime)
     tasks.prune(runtime)

@@ -1,5 +1,6 @@
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,63 @@ def test_a_cut_tail_is_found_when_its_recorded_end_was_deleted_too(house: House)
     problem = journal.verify_audit(house.runtime)
     assert problem is not None
     assert problem.entry_id == 26
+
+
+def with_end(**changes: object) -> None:
+    """Write into the recorded end, as somebody with the database at hand could."""
+    with writing() as session:
+        head = session.get_one(Preference, journal.HEAD)
+        head.value = {**head.value, **changes}
+
+
+def cut(after: int) -> str:
+    """Cut the tail; returns the mac of the last entry that is left."""
+    with writing() as session:
+        session.execute(delete(AuditEntry).where(AuditEntry.id > after))
+    return db.session.get_one(AuditEntry, after).mac
+
+
+@pytest.mark.parametrize("change", [{}, {"seal": None}, {"seal": "0" * 64}])
+def test_a_cut_tail_is_found_when_the_recorded_end_was_made_to_fit(
+    house: House, change: dict[str, object]
+) -> None:
+    with_end(mac=cut(25), id=25, count=25, **change)
+    problem = journal.verify_audit(house.runtime)
+    assert problem is not None
+    assert problem.entry_id == 26
+    assert "recorded end was changed" in problem.what
+
+
+@pytest.mark.parametrize("end", ["kept", "made to fit", "deleted"])
+def test_entries_written_after_a_cut_do_not_hide_it(house: House, end: str) -> None:
+    mac = cut(25)
+    if end == "made to fit":
+        with_end(mac=mac, id=25, count=25)
+    if end == "deleted":
+        with writing() as session:
+            session.execute(delete(Preference).where(Preference.name == journal.HEAD))
+    for _ in range(3):
+        with writing() as session:
+            journal.audit(house.runtime, session, "bert", "act", "later")
+    problem = journal.verify_audit(house.runtime)
+    assert problem is not None
+    assert problem.entry_id >= 26
+
+
+def test_two_that_write_at_once_make_one_chain(postgresql: str, tmp_path: Path) -> None:
+    with open_house(postgresql, tmp_path) as opened:
+
+        def write_some(_: int) -> None:
+            with opened.app.app_context():
+                for number in range(20):
+                    with writing() as session:
+                        journal.audit(opened.runtime, session, "anna", "act", f"thing {number}")
+
+        write_some(0)
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(write_some, range(4)))
+        assert journal.verify_audit(opened.runtime) is None
+        assert journal.audit_end()["count"] == 100
 
 
 def test_two_swapped_entries_are_found(house: House) -> None:

@@ -91,7 +91,16 @@ def killed(play: Play) -> Row:
     for bridge in victims:
         bridge.start()
     play.yard.wait_online(BRIDGES)
+    _wait_settled(play)
     return row
+
+
+def _wait_settled(play: Play) -> None:
+    """Wait until two beats have passed without anybody taking over: who came back has its share."""
+    before: Holders = {}
+    while before != (now := play.yard.holders()):
+        before = now
+        time.sleep(2 * BEAT)
 
 
 def frozen(play: Play) -> Row:

@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 
 _TOLERANCE = 1e-9
 
+WORTH = 0.02
+"""A workspace changes hands only for so much of the mean load: measured costs waver, and a map that
+follows them is never settled. Where nothing was settled yet, every gain counts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Move:
@@ -50,7 +54,7 @@ def balance(
     ``pins`` are a person's choices and hold while their bridge is online. ``capacity`` is the load
     a bridge should not exceed (missing: none); it is exceeded only when no bridge has room.
     ``level`` also evens out loads between bridges that are busy already; without it only a bridge
-    that holds nothing is given work of others.
+    that holds nothing is given work of others. Either way a move has to gain something (``WORTH``).
 
     >>> balance({"north": 90, "south": 10, "west": 40}, ["pc1", "pc2"], {"north": "pc1"}).assigned
     {'north': 'pc1', 'south': 'pc2', 'west': 'pc2'}
@@ -93,6 +97,8 @@ class _Board:
         before = {current.get(name) for name in weights}
         self.idle = {bridge for bridge in online if bridge not in before}
         self.load_before = self._loads_of(current)
+        mean = sum(weights.values()) / max(len(online), 1)
+        self.least_gain = _TOLERANCE + (0.0 if self.started_empty else WORTH * mean)
 
     def place_homeless(self) -> None:
         """Give each workspace without a bridge, the heaviest first, to the least loaded one."""
@@ -156,12 +162,16 @@ class _Board:
         fitting = [
             (abs(gap / 2 - self.weights[name]), name)
             for name in self._movable(giver)
-            if 0 < self.weights[name] < gap - _TOLERANCE and self.weights[name] <= room + _TOLERANCE
+            if self._gains(self.weights[name], gap) and self.weights[name] <= room + _TOLERANCE
         ]
         if fitting:
             self._take(min(fitting)[1], giver, taker)
             return True
         return trade and self._trade(giver, taker, gap, room)
+
+    def _gains(self, weight: float, gap: float) -> bool:
+        """Tell whether the heavier of two gets light enough by it when so much changes hands."""
+        return min(weight, gap - weight) > self.least_gain
 
     def _trade(self, giver: str, taker: str, gap: float, room: float) -> bool:
         """Move one heavy workspace over and lighter ones back; False when no trade helps."""
@@ -174,9 +184,9 @@ class _Board:
                 if returned + self.weights[other] <= weight - gap / 2 + _TOLERANCE:
                     back.append(other)
                     returned += self.weights[other]
-            gain = weight - returned
-            if _TOLERANCE < gain < gap - _TOLERANCE and gain <= room + _TOLERANCE:
-                found = (abs(gap / 2 - gain), name, back)
+            net = weight - returned
+            if self._gains(net, gap) and net <= room + _TOLERANCE:
+                found = (abs(gap / 2 - net), name, back)
                 best = found if best is None else min(best, found)
         if best is None:
             return False

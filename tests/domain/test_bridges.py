@@ -100,6 +100,18 @@ def test_levelling_on_request_evens_out_busy_bridges() -> None:
     assert balance(weights, ["pc1", "pc2"], current, level=True).heaviest == 60.0
 
 
+def test_a_levelled_map_stays_while_costs_waver() -> None:
+    chance = Random(7)
+    weights = {f"w{number}": chance.uniform(5, 15) for number in range(100)}
+    levelled = balance(weights, ["pc1", "pc2"], {"w0": "pc1", "w1": "pc1"}, level=True)
+    for _ in range(20):
+        wavering = {name: weight * chance.uniform(0.95, 1.05) for name, weight in weights.items()}
+        assert balance(wavering, ["pc1", "pc2"], levelled.assigned, level=True).moves == ()
+    of_one = {name for name, bridge in levelled.assigned.items() if bridge == "pc1"}
+    doubled = {name: weight * (1 + (name in of_one)) for name, weight in weights.items()}
+    assert balance(doubled, ["pc1", "pc2"], levelled.assigned, level=True).moves
+
+
 def test_the_bound_knows_that_too_many_must_share() -> None:
     assert lower_bound([10, 10, 10], 2) == 20
     assert lower_bound([], 2) == 0

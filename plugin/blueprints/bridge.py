@@ -4,8 +4,10 @@ from typing import Any
 
 from flask import Response, g, jsonify, request
 
+from plugin.blueprints import strict_json
 from plugin.blueprints.guard import anyone, bridges_only, runtime
 from plugin.blueprints.guard import blueprint as new_blueprint
+from plugin.blueprints.strict_json import JsonError
 from plugin.domain.errors import RuleError
 from plugin.services.bridges import history, leases, registry, tasks
 from plugin.services.bridges.tasks import LateError
@@ -96,7 +98,10 @@ def _bridge() -> Bridge:
 
 
 def _said() -> dict[str, Any]:
-    said = request.get_json(silent=True)
+    try:
+        said = strict_json.read(request.get_data())
+    except JsonError as error:
+        raise RuleError("body", f"The body {error}.") from None
     if not isinstance(said, dict):
         raise RuleError("body", "The body must be a JSON object.")
     return said
@@ -104,8 +109,8 @@ def _said() -> dict[str, Any]:
 
 def _text(name: str) -> str:
     value = _said().get(name)
-    if not isinstance(value, str):
-        raise RuleError(name, f"{name} must be a text.")
+    if not isinstance(value, str) or not value.isprintable():
+        raise RuleError(name, f"{name} must be a text of printable characters.")
     return value
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Response, abort, g, jsonify, redirect, request, url_for
 
+from plugin.blueprints import strict_json
 from plugin.blueprints.forms import Form, text
 from plugin.blueprints.guard import (
     anyone,
@@ -24,6 +25,7 @@ from plugin.blueprints.guard import (
 from plugin.blueprints.guard import blueprint as new_blueprint
 from plugin.blueprints.pages.context import embedded
 from plugin.blueprints.pages.showing import Answer, one, show
+from plugin.blueprints.strict_json import JsonError
 from plugin.domain.contracts import ProvesMembers
 from plugin.domain.errors import EdgeError, ForgedError, RuleError
 from plugin.domain.model import MemberClaim
@@ -143,7 +145,10 @@ def _session_for(user: User) -> tuple[UserSession, str]:
 
 
 def _sent() -> dict[str, str]:
-    body = request.get_json(silent=True)
+    try:
+        body = strict_json.read(request.get_data())
+    except JsonError:
+        return {}
     fields = body if isinstance(body, dict) else {}
     return {str(name): str(value) for name, value in fields.items() if value is not None}
 

@@ -10,7 +10,8 @@ from plugin.blueprints.guard import blueprint as new_blueprint
 from plugin.blueprints.pages.showing import Answer, one, show, to
 from plugin.domain.errors import RuleError
 from plugin.services import access, second_factor
-from plugin.services.access import Role, SignInError
+from plugin.services.access import Role
+from plugin.services.guessing import SignInError
 from plugin.services.second_factor import Offer
 from plugin.store.base import db
 from plugin.store.people import User

@@ -6,19 +6,20 @@ and 429 but never after 5xx, so being busy is 429.
 
 import hashlib
 import hmac
-import json
 import logging
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from flask import Response, current_app, request
 from prometheus_client import Counter
 
+from plugin.blueprints import strict_json
 from plugin.blueprints.guard import anyone
 from plugin.blueprints.guard import blueprint as make_blueprint
+from plugin.blueprints.strict_json import JsonError
 from plugin.domain.errors import BusyError, ForgedError
 from plugin.runtime import Runtime
 from plugin.services import inbox
@@ -141,32 +142,14 @@ def _problem(knock: Knock, body: bytes) -> str:
     if any(_unprintable(value) for _, value in knock.headers):
         return "a header holds characters that no header may hold"
     try:
-        said = json.loads(
-            body.decode(), object_pairs_hook=_no_key_twice, parse_constant=_no_constant
-        )
-    except UnicodeDecodeError:
-        return "the body is not UTF-8"
-    except RecursionError:
-        return "the body is nested too deeply"
-    except ValueError as error:
-        return f"the body is not JSON: {str(error)[:100]}"
+        said = strict_json.read(body)
+    except JsonError as error:
+        return f"the body {error}"
     return "" if isinstance(said, dict) else "the body is not a JSON object"
 
 
 def _unprintable(value: str) -> bool:
     return not value.isprintable() and any(ord(letter) < 32 and letter != "\t" for letter in value)
-
-
-def _no_key_twice(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
-    pairs = list(pairs)
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands in it twice")
-    return found
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is no number")
 
 
 # -- the view ------------------------------------------------------------------------------------

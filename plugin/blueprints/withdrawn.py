@@ -2,7 +2,9 @@
 
 from flask import Flask, abort, request
 
+from plugin.blueprints import strict_json
 from plugin.blueprints.guard import current_person
+from plugin.blueprints.strict_json import JsonError
 from plugin.services import administrators
 from plugin.store.base import db
 from plugin.store.integrations import TicketRule
@@ -28,7 +30,7 @@ def _keep_out() -> None:
 def _named() -> set[int]:
     """Return the integrations that a request names: in its address, its query or its JSON."""
     given = request.view_args or {}
-    body = request.get_json(silent=True) if request.is_json else None
+    body = _json() if request.is_json else None
     said: list[object] = [given.get("integration_id"), request.args.get("integration")]
     if request.path.startswith(API_OF_ONE):
         said.append(given.get("number"))
@@ -37,6 +39,14 @@ def _named() -> set[int]:
     if isinstance(body, dict):
         said.append(body.get("integration_id"))
     return {int(each) for each in map(str, said) if each.isdecimal()}
+
+
+def _json() -> object:
+    """Return what a request says; what cannot be read names nothing, and the view refuses it."""
+    try:
+        return strict_json.read(request.get_data())
+    except JsonError:
+        return None
 
 
 def _integration_of_rule(number: int | None) -> int | None:

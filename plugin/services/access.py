@@ -9,14 +9,16 @@ from enum import StrEnum
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import select, update
 
 from plugin.domain.errors import RuleError
 from plugin.domain.model import Companies
 from plugin.runtime import Runtime
+from plugin.services import guessing
+from plugin.services.guessing import SignInError
 from plugin.services.journal import audit
 from plugin.store.base import db, writing
-from plugin.store.people import ApiToken, SignInTry, User, UserSession
+from plugin.store.people import ApiToken, User, UserSession
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _NOBODY = _hasher.hash(secrets.token_urlsafe(16))
@@ -59,10 +61,6 @@ class Person:
     must_change: bool = False
     companies: Companies | None = None
     scopes: frozenset[str] | None = None
-
-
-class SignInError(RuleError):
-    """The sign-in was refused; the text is the same whatever the reason, but for waiting."""
 
 
 class CodeNeededError(SignInError):
@@ -116,9 +114,13 @@ def one_time_password() -> str:
 def change_password(
     runtime: Runtime, user: User, old: str, new: str, *, keep: int | None = None
 ) -> None:
-    """Replace a password; every session of the account ends, but for the one to ``keep``."""
-    if not _matches(user.password_hash, old):
-        raise RuleError("old", "The present password is wrong.")
+    """Replace a password; every session of the account ends, but for the one to ``keep``.
+
+    RuleError when the old one is wrong, which counts as a guess, or the new one is too short.
+    """
+    with guessing.counted(runtime, user.email, "old"):
+        if not _matches(user.password_hash, old):
+            raise RuleError("old", "The present password is wrong.")
     if len(new) < SHORTEST_PASSWORD:
         raise RuleError("new", f"Choose a password of at least {SHORTEST_PASSWORD} characters.")
     with writing() as session:
@@ -149,31 +151,20 @@ def sign_in(runtime: Runtime, email: str, password: str, agent: str = "") -> tup
     right and the account has a second factor.
     """
     email = email.strip().lower()[:254]
-    refuse_guessing(runtime, email)
-    user = db.session.scalar(select(User).where(User.email == email))
-    hashed = (user.password_hash if user else "") or _NOBODY
-    good = _matches(hashed, password[:1000])
-    if user is None or not good or user.disabled:
-        with writing() as session:
-            session.add(SignInTry(account=email, at=runtime.now()))
-        raise SignInError("email", "E-mail address or password is wrong.")
+    with guessing.counted(runtime, email):
+        user = _user_with(email, password)
     if user.totp_sealed:
         raise CodeNeededError(user.id)
     return start_session(runtime, user, agent)
 
 
-def refuse_guessing(runtime: Runtime, email: str) -> None:
-    """Raise SignInError when tries for this account failed too often lately."""
-    limits = runtime.settings.limits.access
-    since = runtime.now() - timedelta(seconds=limits.sign_in_window)
-    tries = db.session.scalar(
-        select(func.count(SignInTry.id)).where(SignInTry.account == email, SignInTry.at >= since)
-    )
-    if tries is not None and tries >= limits.sign_in_tries:
-        minutes = limits.sign_in_window // 60
-        raise SignInError(
-            "email", f"Too many failed tries. Wait up to {minutes} minutes, then try again."
-        )
+def _user_with(email: str, password: str) -> User:
+    user = db.session.scalar(select(User).where(User.email == email))
+    hashed = (user.password_hash if user else "") or _NOBODY
+    good = _matches(hashed, password[:1000])
+    if user is None or not good or user.disabled:
+        raise SignInError("email", "E-mail address or password is wrong.")
+    return user
 
 
 def start_session(runtime: Runtime, user: User, agent: str = "") -> tuple[str, str]:
@@ -192,7 +183,6 @@ def start_session(runtime: Runtime, user: User, agent: str = "") -> tuple[str, s
                 agent=_agent(agent),
             )
         )
-        session.execute(delete(SignInTry).where(SignInTry.account == user.email))
         user.seen_at = now
         audit(runtime, session, user.email, "session.start", user.email)
     return secret, csrf

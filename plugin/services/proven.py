@@ -12,7 +12,8 @@ from plugin.domain.contracts import ProvesMembers
 from plugin.domain.errors import ForgedError, RuleError
 from plugin.domain.model import Member, MemberClaim
 from plugin.runtime import Runtime
-from plugin.services.access import Role, SignInError
+from plugin.services.access import Role
+from plugin.services.guessing import SignInError
 from plugin.services.journal import audit
 from plugin.store.base import db, writing
 from plugin.store.integrations import Connection, Preference

@@ -10,16 +10,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pyotp
-from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from plugin.domain.errors import RuleError
 from plugin.runtime import Runtime
-from plugin.services import access, vouchers
-from plugin.services.access import SignInError
+from plugin.services import access, guessing, vouchers
+from plugin.services.guessing import SignInError
 from plugin.services.journal import audit
 from plugin.store.base import db, writing
-from plugin.store.people import SignInTry, User
+from plugin.store.people import User
 
 ISSUER = "Bridgehead"
 STEP_SECONDS = 30
@@ -116,18 +115,15 @@ def answer(runtime: Runtime, voucher: str, code: str) -> User:
 
 def check(runtime: Runtime, user: User, code: str) -> None:
     """Take a code of the moment or a recovery code; SignInError when it is wrong or used."""
-    account = f"code:{user.id}"
-    access.refuse_guessing(runtime, account)
-    with writing() as session:
-        if _takes(runtime, session, user, code):
-            session.execute(delete(SignInTry).where(SignInTry.account == account))
-            return
-        session.add(SignInTry(account=account, at=runtime.now()))
-    raise SignInError("code", WRONG)
+    with guessing.counted(runtime, f"code:{user.id}", "code"):
+        with writing() as session:
+            good = _takes(runtime, session, user, code)
+        if not good:
+            raise SignInError("code", WRONG)
 
 
 def _takes(runtime: Runtime, session: Session, user: User, code: str) -> bool:
-    session.refresh(user)  # so that of two at once one takes the code
+    session.refresh(user, with_for_update=True)  # so that of two at once one takes the code
     if not user.totp_sealed:
         return False
     secret = runtime.vault.unseal(user.totp_sealed, place(user.id))["secret"]

@@ -13,7 +13,7 @@ from plugin.edge.http import Http, Timeouts
 from plugin.edge.oidc import WHO, Client, Provider
 from plugin.runtime import Runtime
 from plugin.services import proven
-from plugin.services.access import SignInError
+from plugin.services.guessing import SignInError
 from plugin.store.base import db
 from plugin.store.people import User
 from plugin.vault import VaultError

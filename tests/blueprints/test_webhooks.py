@@ -135,7 +135,7 @@ def test_a_call_that_only_the_network_can_prove_is_stored_for_the_worker(door: D
         (b"{", "not JSON"),
         (b"[]", "not a JSON object"),
         (b'"text"', "not a JSON object"),
-        (b'{"ID": NaN}', "NaN is no number"),
+        (b'{"ID": NaN}', "holds NaN"),
         (b'{"ID": 1, "ID": 2}', "twice"),
         (b"\xff\xfe{}", "not UTF-8"),
         (b'\xef\xbb\xbf{"ID": 1}', "not JSON"),

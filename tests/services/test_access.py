@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,8 @@ from sqlalchemy import select
 
 from plugin.domain.errors import RuleError
 from plugin.services import access
-from plugin.services.access import Role, SignInError
+from plugin.services.access import Role
+from plugin.services.guessing import SignInError
 from plugin.store.base import db, writing
 from plugin.store.people import ApiToken, User, UserSession
 from tests.house import House, open_house
@@ -62,6 +64,54 @@ def test_guessing_stops_after_five_tries_and_not_for_ever(house: House) -> None:
     assert "Wait" in caught.value.message
     house.clock.forward(901)
     assert access.sign_in(house.runtime, "anna@msp.example", password)
+
+
+def refusal(house: House, email: str, password: str) -> str:
+    """Return why a sign-in was refused, from a thread of its own; empty when it was not."""
+    with house.app.app_context():
+        try:
+            access.sign_in(house.runtime, email, password)
+        except SignInError as error:
+            return error.message
+        return ""
+
+
+@pytest.mark.parametrize("email", ["anna@msp.example", "nobody@msp.example"])
+def test_many_guesses_at_once_are_no_more_than_one_after_another(house: House, email: str) -> None:
+    new_user(house)
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(lambda number: refusal(house, email, f"guess {number}"), range(16)))
+    assert sum("is wrong" in each for each in told) == 5
+    assert sum("Wait" in each for each in told) == 11
+
+
+def test_who_is_refused_for_guessing_is_not_kept_out_for_longer_by_it(house: House) -> None:
+    _, password = new_user(house)
+    for _ in range(5):
+        assert "is wrong" in refusal(house, "anna@msp.example", "guess")
+    house.clock.forward(600)
+    assert "Wait" in refusal(house, "anna@msp.example", "guess")
+    house.clock.forward(301)
+    assert refusal(house, "anna@msp.example", password) == ""
+
+
+def test_the_owners_sign_in_gives_a_guesser_no_further_guesses(house: House) -> None:
+    _, password = new_user(house)
+    for _ in range(4):
+        assert "is wrong" in refusal(house, "anna@msp.example", "guess")
+    assert refusal(house, "anna@msp.example", password) == ""
+    assert "is wrong" in refusal(house, "anna@msp.example", "guess")
+    assert "Wait" in refusal(house, "anna@msp.example", "guess")
+
+
+def test_the_present_password_cannot_be_guessed_in_a_session_either(house: House) -> None:
+    user, password = new_user(house)
+    for _ in range(5):
+        with pytest.raises(RuleError, match="present password"):
+            access.change_password(house.runtime, user, "guess", "a new long password")
+    with pytest.raises(RuleError, match="Wait") as caught:
+        access.change_password(house.runtime, user, password, "a new long password")
+    assert caught.value.field == "old"
 
 
 def test_an_ended_session_is_refused_at_once(house: House) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from plugin.domain.errors import RuleError
 from plugin.services import access, second_factor, secrets
-from plugin.services.access import CodeNeededError, Role, SignInError
+from plugin.services.access import CodeNeededError, Role
+from plugin.services.guessing import SignInError
 from plugin.store.base import writing
 from plugin.store.people import User
 from tests.databases import fresh_sqlite

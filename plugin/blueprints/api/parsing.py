@@ -1,12 +1,14 @@
 """Reads requests strictly: what is odd in JSON or in the query is refused, never guessed."""
 
-import json
-from typing import Any, Never
+from typing import Any
 
 from flask import Request
 from marshmallow import RAISE, Schema
 from webargs import missing
 from webargs.flaskparser import FlaskParser, abort, is_json_request
+
+from plugin.blueprints import strict_json
+from plugin.blueprints.strict_json import JsonError
 
 
 class StrictParser(FlaskParser):
@@ -25,11 +27,9 @@ class StrictParser(FlaskParser):
         if not is_json_request(req):
             abort(415)
         try:
-            return json.loads(body, object_pairs_hook=_once_each, parse_constant=_refuse_constant)
-        except RecursionError:
-            _refuse("The JSON is nested too deeply.")
-        except ValueError:
-            _refuse("This is not JSON.")
+            return strict_json.read(body)
+        except JsonError as error:
+            abort(400, messages={"json": {"": [f"The body {error}."]}})
 
     def load_querystring(self, req: Request, schema: Schema) -> Any:  # noqa: ANN401 - webargs' own
         """Give the query's values, each name at most once."""
@@ -37,18 +37,3 @@ class StrictParser(FlaskParser):
         if twice:
             abort(422, messages={"query": {name: ["Give it once."] for name in twice}})
         return super().load_querystring(req, schema)
-
-
-def _once_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        _refuse("A name stands twice in one object.")
-    return found
-
-
-def _refuse_constant(name: str) -> Never:
-    _refuse(f"{name} is not a number in JSON.")
-
-
-def _refuse(reason: str) -> Never:
-    abort(400, messages={"json": {"": [reason]}})

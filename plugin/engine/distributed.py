@@ -7,6 +7,7 @@ the lane's batch a fraction of that. Engine jobs are throw-away wakes; the job r
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -17,6 +18,7 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Status
 from sqlalchemy.exc import SQLAlchemyError
 
+from plugin.domain.hearing import Hearing
 from plugin.engine.cron import cron_of
 from plugin.engine.place import CLOCK, LANES, TASK, Bell, Place, locks
 from plugin.engine.port import CLOCK_THREADS, Engine, Work
@@ -59,11 +61,17 @@ class DistributedEngine(Engine):
         """
         self._place.prepare()
         try:
-            asyncio.run(self._run(stopping))
+            while asyncio.run(self._run(stopping)):
+                _log.warning("the clock was set back: what is done by it begins anew")
         finally:
             self._bell.close()
 
-    async def _run(self, stopping: threading.Event) -> None:
+    async def _run(self, stopping: threading.Event) -> bool:
+        """Work until it is time to end, or to begin anew (True), or the database goes away.
+
+        The library waits until a clock that was set back is where it was before.
+        """
+        await asyncio.to_thread(self._place.forget_ticks_ahead, self._now())
         pool = ThreadPoolExecutor(self._threads + CLOCK_THREADS + 2)
         asyncio.get_running_loop().set_default_executor(pool)
         engine = self._make_app()
@@ -73,14 +81,23 @@ class DistributedEngine(Engine):
                 for queue, threads in ((LANES, self._threads), (CLOCK, CLOCK_THREADS))
             ]
             sweep = asyncio.create_task(self._sweep_on(engine))
-            while not stopping.is_set() and not any(each.done() for each in workers):
-                await asyncio.sleep(0.1)
+            was_set_back = await self._wait(stopping, workers)
             for each in (sweep, *workers):
                 each.cancel()  # workers let running lanes finish their present job
             outcomes = await asyncio.gather(*workers, sweep, return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
+        return was_set_back
+
+    async def _wait(self, stopping: threading.Event, workers: list[asyncio.Task[None]]) -> bool:
+        """Wait until it is time to end, or a worker has; True as soon as the clock is set back."""
+        hearing = Hearing(self._now, time.monotonic)
+        while not stopping.is_set() and not any(each.done() for each in workers):
+            if hearing.set_back():
+                return True
+            await asyncio.sleep(0.1)
+        return False
 
     def _make_app(self) -> App:
         connector = PsycopgConnector(**self._place.options(self._threads + CLOCK_THREADS + 6))

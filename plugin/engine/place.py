@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterable
+from datetime import datetime
 from importlib.metadata import version
 from queue import SimpleQueue
 from typing import Any
@@ -66,6 +67,13 @@ class Place:
             driver.execute(f"CREATE SCHEMA {quoted}")
             driver.execute(f"SET LOCAL search_path TO {quoted}")
             driver.execute(App(connector=SyncPsycopgConnector()).schema_manager.get_schema())
+
+    def forget_ticks_ahead(self, now: datetime) -> None:
+        """Forget what was done by the clock when that was ahead: else it is not done again."""
+        name = sql.Identifier(self.schema, "procrastinate_periodic_defers").as_string()
+        statement = f"DELETE FROM {name} WHERE defer_timestamp > :now"  # noqa: S608 - quoted
+        with self._app.app_context(), db.engine.begin() as connection:
+            connection.execute(text(statement), {"now": int(now.timestamp())})
 
 
 class Bell:

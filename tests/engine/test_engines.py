@@ -2,13 +2,16 @@
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import func, select
 
 from plugin.engine import DistributedEngine, Engine
 from plugin.engine.cron import cron_of
+from plugin.runtime import utc_now
 from plugin.store.base import db
 from plugin.store.work import Job
 from tests.engine.stage import LEASE, Stage
@@ -135,6 +138,23 @@ def test_a_periodic_thing_that_fails_comes_again_and_stops_nothing(stage: Stage)
         engine.wake("a")
         stage.wait_for(1, "did")
         stage.wait_for(2, "stumble")
+
+
+def test_periodic_things_go_on_when_the_clock_is_set_back(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = [3600.0]
+    moved = SimpleNamespace(time=lambda: time.time() + ahead[0])
+    monkeypatch.setattr("procrastinate.periodic.time", moved)
+
+    def prepare(engine: Engine) -> None:
+        engine._now = lambda: utc_now() + timedelta(seconds=ahead[0])
+        engine.every(1, "periodic:tick", lambda: stage.note("tick"))
+
+    with stage.running(1, prepare):
+        stage.wait_for(2, "tick")
+        ahead[0] = 0.0
+        stage.wait_for(len(stage.notes("tick")) + 3, "tick")
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """Stores devices as vendors list them, a page at a time, and marks those that are gone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -121,11 +121,20 @@ def _write_devices(
 
 def _insert_devices(session: Session, fresh: list[dict[str, Any]], seen: SeenRows) -> None:
     """Insert rows and learn their numbers, which only grow: asking at once beats one by one."""
-    newest = session.scalar(select(func.max(DeviceRow.id))) or 0
+    newest = _newest(session)
     session.execute(insert(Base.metadata.tables[DeviceRow.__tablename__]), fresh)
-    ours = DeviceRow.id > newest, DeviceRow.vendor_id == fresh[0]["vendor_id"]
-    for number in session.scalars(select(DeviceRow.id).where(*ours)):
+    last = _newest(session)
+    if last - newest == len(fresh):  # nobody else has inserted meanwhile
+        numbers: Iterable[int] = range(newest + 1, last + 1)
+    else:
+        ours = DeviceRow.id > newest, DeviceRow.vendor_id == fresh[0]["vendor_id"]
+        numbers = session.scalars(select(DeviceRow.id).where(*ours))
+    for number in numbers:
         seen.add(number)
+
+
+def _newest(session: Session) -> int:
+    return session.scalar(select(func.max(DeviceRow.id))) or 0
 
 
 def remove_unseen_devices(

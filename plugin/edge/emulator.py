@@ -172,6 +172,12 @@ class Emulator(ABC):
         body = json.dumps(value, separators=(",", ":"))
         return Response(body, status, headers, mimetype="application/json")
 
+    def rewritten(self, answer: Response, change: Callable[[Any], object] | None) -> Response:
+        """Return a JSON answer with ``change`` made to its value; any other answer as it is."""
+        if change is None or answer.mimetype != "application/json":
+            return answer
+        return self.json(change(json.loads(answer.get_data())), answer.status_code)
+
     # -- what the sandbox and tests use ------------------------------------------------------
 
     def reset(self, world: World) -> None:

@@ -1,5 +1,6 @@
 """Devices matched to the host's computers."""
 
+from collections.abc import Callable
 from typing import Any
 
 from flask.views import MethodView
@@ -10,6 +11,7 @@ from plugin.blueprints.api.doors import ID, known
 from plugin.blueprints.api.integrations import door
 from plugin.blueprints.api.values import Answer, Moment, Text, Wish, one_of
 from plugin.blueprints.guard import allow, person, runtime
+from plugin.runtime import Runtime
 from plugin.services import device_matching, integrations
 from plugin.services.access import Role
 from plugin.services.lists import Ask, Listing
@@ -17,6 +19,9 @@ from plugin.store.device_matching import DeviceMatch, MatchState
 from plugin.store.integrations import Integration
 
 __all__ = ["door"]
+
+Verdict = Callable[[Runtime, str, Integration, tuple[str, str], str], object]
+"""What a person decides about a candidate: runtime, actor, integration, device, computer."""
 
 
 class CandidateSchema(Answer):
@@ -78,6 +83,11 @@ class DeviceMatches(MethodView):
         device_matching.ask(runtime(), person().name, _matching(number))
 
 
+def _decide(verdict: Verdict, number: int, given: dict[str, Any]) -> None:
+    place = given["workspace_id"], given["device_id"]
+    verdict(runtime(), person().name, _matching(number), place, given["computer_id"])
+
+
 @door.route(f"/{ID}/device-matches/confirm")
 class DeviceConfirmations(MethodView):
     """Doubts that are settled."""
@@ -87,9 +97,7 @@ class DeviceConfirmations(MethodView):
     @door.answers(status=204)
     def post(self, given: dict[str, Any], number: int) -> None:
         """Settle which computer a device is."""
-        place = given["workspace_id"], given["device_id"]
-        found = _matching(number)
-        device_matching.confirm(runtime(), person().name, found, place, given["computer_id"])
+        _decide(device_matching.confirm, number, given)
 
 
 @door.route(f"/{ID}/device-matches/refuse")
@@ -101,6 +109,4 @@ class DeviceRefusals(MethodView):
     @door.answers(status=204)
     def post(self, given: dict[str, Any], number: int) -> None:
         """Rule a computer out for a device."""
-        place = given["workspace_id"], given["device_id"]
-        found = _matching(number)
-        device_matching.refuse(runtime(), person().name, found, place, given["computer_id"])
+        _decide(device_matching.refuse, number, given)

@@ -5,7 +5,6 @@ the product's own searches read its role tables. What it knows beyond the publis
 (roles, the script runner) has no call; it happens by the sandbox's control words.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -81,11 +80,8 @@ class AutomateEmulator(SignInPart, FieldsPart, GroupsPart, CommandsPart, Scripts
         if kind == "same-page" and request.method == "GET":
             first = {**request.environ, "QUERY_STRING": "pageSize=1000"}
             return self._respond(Request(first))
-        answer = self._respond(request)
         change = {"odd-letters": _small_letters, "wrong-types": _wrong_types}.get(kind)
-        if change is None or answer.mimetype != "application/json":
-            return answer
-        return self.json(change(json.loads(answer.get_data())), answer.status_code)
+        return self.rewritten(self._respond(request), change)
 
     # -- happenings --------------------------------------------------------------------------
 

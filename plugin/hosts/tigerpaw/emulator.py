@@ -4,7 +4,6 @@ Written from the derived REST description, the proven parts of tsiWS and the ven
 rebuilt (see the file names and switches) is no fact about the real server.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -63,11 +62,8 @@ class TigerpawEmulator(OrdersPart, RecordsPart, SoapPart):
             blame = "Client" if kind == "soap-fault" else "Server"
             new = "soap+xml" in (request.content_type or "")
             return self.fault("Object reference not set.", new=new, blame=blame)
-        answer = self._respond(request)
         change = {"stuck-paging": _stuck, "wrong-types": _wrong_types}.get(kind)
-        if change is None or answer.mimetype != "application/json":
-            return answer
-        return self.json(change(json.loads(answer.get_data())), answer.status_code)
+        return self.rewritten(self._respond(request), change)
 
     # -- happenings --------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """The records of the Security Center emulator, found quickly and shown in the server's terms."""
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 from plugin.edge.shelf import Record
@@ -51,20 +52,9 @@ class Index:
 class CenterRows(CenterSessions):
     """Reads records by their relations and shows them as the API does."""
 
-    _index: Index | None = None
-
-    @property
+    @cached_property
     def index(self) -> Index:
         """The relations between the records; read from the shelf when first asked for."""
-        if self._index is None:
-            self._index = self._read_index()
-        return self._index
-
-    def forget_index(self) -> None:
-        """Read the relations again when next asked."""
-        self._index = None
-
-    def _read_index(self) -> Index:
         index = Index()
         for host, record in self.table("hosts").items():
             index.add_host(host, record)
@@ -78,6 +68,10 @@ class CenterRows(CenterSessions):
             for key, record in self.table(name).items():
                 lists.setdefault(record["server"], []).append(key)
         return index
+
+    def forget_index(self) -> None:
+        """Read the relations again when next asked."""
+        vars(self).pop("index", None)
 
     def add_host(self, host: str, record: Record) -> None:
         """Keep a new host."""

@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cached_property
 from secrets import token_hex
 from typing import Any, TypeVar
 
@@ -43,7 +44,6 @@ class Estate:
         """Open the estate of ``environment`` on ``shelf``."""
         self.environment = environment
         self._shelf = shelf
-        self._index: Index | None = None
 
     def table(self, name: str) -> Table:
         """Return one of this estate's tables."""
@@ -75,18 +75,9 @@ class Estate:
 
     # -- relations -----------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def index(self) -> Index:
         """The relations between the records; read from the shelf when first asked for."""
-        if self._index is None:
-            self._index = self._read_index()
-        return self._index
-
-    def forget_index(self) -> None:
-        """Read the relations again when next asked."""
-        self._index = None
-
-    def _read_index(self) -> Index:
         index = Index()
         for device, record in self.table("devices").items():
             index.devices.setdefault(record["tenant"], []).append(device)
@@ -107,6 +98,10 @@ class Estate:
         tasks = self.table("tasks").items()
         index.unsettled = {task for task, record in tasks if not record["settled"]}
         return index
+
+    def forget_index(self) -> None:
+        """Read the relations again when next asked."""
+        vars(self).pop("index", None)
 
     # -- changing ------------------------------------------------------------------------------
 

@@ -343,6 +343,15 @@ def test_resealing_killed_half_way_is_finished_by_a_rerun(
     assert all(vault.unseal(sealed, place) == {"n": place} for place, sealed in rows.items())
 
 
+def test_derived_keys_and_key_ids_are_the_same_in_every_version() -> None:
+    """A changed one would end every session and shut every secret at an upgrade."""
+    vault = Vault.load(Path("unused"), f"{key_text(b'a')},root={key_text(b'r')}")
+    assert vault.derive("audit chain").hex() == (
+        "386537b86fa42a3aaf968ea3495e85efa10eeadfaec77364bb370d4c684ad7a8"
+    )
+    assert vault.key_ids == {"72e93f09e419"}
+
+
 def test_derived_keys_differ_by_purpose_and_outlive_rotation(tmp_path: Path, vault: Vault) -> None:
     audit, cookie = vault.derive("audit chain"), vault.derive("session")
     assert len(audit) == len(cookie) == 32

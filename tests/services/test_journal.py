@@ -60,7 +60,7 @@ def test_a_cut_tail_is_found(house: House) -> None:
         session.execute(delete(AuditEntry).where(AuditEntry.id > 25))
     problem = journal.verify_audit(house.runtime)
     assert problem is not None
-    assert "ends before" in problem.what
+    assert (problem.entry_id, "ends before" in problem.what) == (26, True)
 
 
 def test_a_cut_tail_is_found_when_its_recorded_end_was_deleted_too(house: House) -> None:
@@ -127,6 +127,64 @@ def test_two_that_write_at_once_make_one_chain(postgresql: str, tmp_path: Path) 
             list(pool.map(write_some, range(4)))
         assert journal.verify_audit(opened.runtime) is None
         assert journal.audit_end()["count"] == 100
+
+
+def test_an_entry_keeps_who_did_what_before_and_after(house: House) -> None:
+    with writing() as session:
+        journal.audit(
+            house.runtime, session, "a" * 300, "act", "s" * 300, before={"n": 1}, after={"n": 2}
+        )
+    entry = db.session.get_one(AuditEntry, 31)
+    assert (entry.before, entry.after) == ({"n": 1}, {"n": 2})
+    assert (entry.actor, entry.subject) == ("a" * 254, "s" * 200), "what the columns take"
+
+
+def test_the_end_is_told_in_the_programs_log(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="plugin.services.journal"):
+        journal.tell_audit_end()
+    mac = db.session.get_one(AuditEntry, 30).mac
+    assert caplog.messages == [f"audit log: 30 entries, the last ends with {mac}"]
+    assert journal.audit_end()["id"] == 30
+
+
+def test_a_log_that_was_emptied_with_its_end_begins_anew(house: House) -> None:
+    with writing() as session:
+        session.execute(delete(AuditEntry))
+    assert journal.verify_audit(house.runtime) == journal.AuditProblem(
+        1, "is missing: the log ends before its recorded last entry"
+    )
+    with writing() as session:
+        session.execute(delete(Preference).where(Preference.name == journal.HEAD))
+    assert journal.verify_audit(house.runtime) is None, "nothing in the database can tell"
+    assert journal.audit_end() == {}
+
+
+def test_a_recorded_end_that_is_no_record_is_a_problem(house: House) -> None:
+    with writing() as session:
+        session.get_one(Preference, journal.HEAD).value = "nonsense"
+    problem = journal.verify_audit(house.runtime)
+    assert problem is not None
+    assert "recorded end was changed" in problem.what
+
+
+def test_what_another_process_wrote_is_seen(house: House) -> None:
+    """The recorded end is read anew, not taken from what this session has read before."""
+    kept = db.session.get_one(Preference, journal.HEAD)
+
+    def elsewhere() -> None:
+        with house.app.app_context(), writing() as session:
+            journal.audit(house.runtime, session, "bert", "act", "elsewhere")
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(elsewhere).result()
+    assert kept.value["count"] == 30
+    db.session.rollback()
+    assert journal.verify_audit(house.runtime) is None
+    with writing() as session:
+        journal.audit(house.runtime, session, "anna", "act", "here")
+    assert journal.verify_audit(house.runtime) is None
 
 
 def test_two_swapped_entries_are_found(house: House) -> None:

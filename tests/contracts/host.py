@@ -602,7 +602,7 @@ def host_contract(kind: str) -> type[HostSuite]:
     declared = [
         each
         for each in HOSTS[kind].adapter.__mro__
-        if each.__module__ == contracts.__name__ and each is not contracts.Adapter
+        if each.__module__.startswith(contracts.__name__) and each is not contracts.Adapter
     ]
     assert all(inspect.isabstract(each) for each in declared)
     bases = tuple(SUITES[ability] for ability in declared)

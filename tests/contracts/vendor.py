@@ -132,7 +132,7 @@ def abilities(adapter: type[Vendor]) -> list[type]:
     declared = [
         each
         for each in adapter.__mro__
-        if each.__module__ == contracts.__name__ and each is not contracts.Adapter
+        if each.__module__.startswith(contracts.__name__) and each is not contracts.Adapter
     ]
     assert all(inspect.isabstract(each) for each in declared)
     return declared

@@ -1,6 +1,7 @@
 """The whole document put to the test: made-up requests, good and bad, against every operation.
 
-With ``BRIDGEHEAD_SOAK`` every parameter's borders are tried too: some three thousand requests.
+With ``BRIDGEHEAD_SOAK`` every parameter's borders are tried too, and operations one after the
+other as links lead: some three thousand requests.
 """
 
 import os
@@ -24,7 +25,8 @@ from plugin.services import access
 from plugin.services.access import Role
 from tests.blueprints.api.rooms import Rooms, open_rooms
 
-EXAMPLES = 10 if os.environ.get("BRIDGEHEAD_SOAK") else 1
+SOAK = bool(os.environ.get("BRIDGEHEAD_SOAK"))
+EXAMPLES = 10 if SOAK else 1
 ACCEPTED = ["2xx", "404", "409"]
 AGAINST_A_RULE = "422"
 """A change of the right shape may still break a rule of the product: a name that is taken."""
@@ -46,7 +48,7 @@ def configuration(rooms: Rooms) -> SchemathesisConfig:
                 }
             ],
             "generation": {"max-examples": EXAMPLES, "deterministic": True, "no-shrink": True},
-            "phases": {"coverage": {"enabled": bool(os.environ.get("BRIDGEHEAD_SOAK"))}},
+            "phases": {"coverage": {"enabled": SOAK}, "stateful": {"enabled": SOAK}},
             "seed": 1,
             "cache": {"enabled": False},
         }

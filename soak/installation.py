@@ -137,6 +137,10 @@ class Installation:
         self, path: str, given: dict[str, object] | None = None, method: str = ""
     ) -> dict[str, Any]:
         """Ask the JSON API as an administrator: read, or change with what is ``given``."""
+        return _call(f"{self.address}/api/v1/{path}", given, self.administrators_token(), method)
+
+    def administrators_token(self) -> str:
+        """Return an administrator's API token, made when it is first asked for."""
         if not self._token:
             command = [sys.executable, "-m", "plugin.cli", "token", "create"]
             made = subprocess.run(
@@ -146,7 +150,7 @@ class Installation:
                 capture_output=True,
             )
             self._token = json.loads(made.stdout)["token"]
-        return _call(f"{self.address}/api/v1/{path}", given, self._token, method)
+        return self._token
 
     def api_all(self, path: str) -> list[dict[str, Any]]:
         """Read every page of a list."""

@@ -55,6 +55,7 @@ SUBJECTS: Mapping[str, Subject] = {
         (
             "tests/hosts/connectwise_automate/test_signature.py",
             "tests/hosts/connectwise_automate/test_webhooks.py",
+            "tests/hosts/connectwise_psa/test_key_shelf.py",
             "tests/hosts/connectwise_psa/test_proof.py",
             "tests/hosts/connectwise_psa/test_signing.py",
             "tests/hosts/tigerpaw/test_signature.py",

@@ -5,6 +5,7 @@ be asked what was sent (``GET`` there tells and begins anew), and how much the l
 """
 
 import json
+import os
 import re
 import sys
 import threading
@@ -26,8 +27,10 @@ _NAMED = re.compile(r"/(?:\d+|[0-9a-f]{8}-[0-9a-f-]{27})(?=[/:]|$)")
 
 
 def world() -> World:
-    """Return the MSP that is measured: 300 companies with 30,000 devices."""
-    return make_world(*SIZES["large"], SEED, datetime.now(UTC).replace(microsecond=0))
+    """Return the MSP that is measured: 300 companies, with ``BENCH_DEVICES`` or 30,000 devices."""
+    companies, devices = SIZES["large"]
+    many = int(os.environ.get("BENCH_DEVICES", devices))
+    return make_world(companies, many, SEED, datetime.now(UTC).replace(microsecond=0))
 
 
 class Counting:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from plugin.domain.figures import deployment_of
@@ -12,6 +12,7 @@ from plugin.domain.model import Device
 from plugin.domain.reconcile import Guard, SeenRows, fingerprint
 from plugin.services.mirror import CHUNK, Counts, clean
 from plugin.store.base import Base
+from plugin.store.bulk import insert_many
 from plugin.store.mirror import DeviceRow
 
 Value = TypeVar("Value")
@@ -122,7 +123,7 @@ def _write_devices(
 def _insert_devices(session: Session, fresh: list[dict[str, Any]], seen: SeenRows) -> None:
     """Insert rows and learn their numbers, which only grow: asking at once beats one by one."""
     newest = _newest(session)
-    session.execute(insert(Base.metadata.tables[DeviceRow.__tablename__]), fresh)
+    insert_many(session, Base.metadata.tables[DeviceRow.__tablename__], fresh)
     last = _newest(session)
     if last - newest == len(fresh):  # nobody else has inserted meanwhile
         numbers: Iterable[int] = range(newest + 1, last + 1)

@@ -390,7 +390,9 @@ def _headers(response: Response) -> Response:
     )
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
-    response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    # A frame that a host sandboxes has no origin: it is shown as bare text without our styles.
+    reach = "cross-origin" if request.endpoint == "static" else "same-origin"
+    response.headers.setdefault("Cross-Origin-Resource-Policy", reach)
     if response.mimetype in {"text/html", "application/json", "application/problem+json"}:
         response.headers.setdefault("Cache-Control", "no-store")
     if request.is_secure:

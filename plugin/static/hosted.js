@@ -28,10 +28,15 @@
 
   const fail = (sentence) => {
     if (opened) return;  // a page that is shown stays; its next request says what is wrong
-    document.getElementById("hosted-waiting").hidden = true;
+    document.getElementById("hosted-waiting")?.remove();  // hidden, it would be shown once more
     document.getElementById("hosted-problem").textContent = sentence;
     document.getElementById("hosted-failed").hidden = false;
   };
+
+  if (self.origin === "null") {  // sandboxed by the host, without allow-same-origin
+    fail("This screen keeps Bridgehead in a sandbox in which nobody can sign in.");
+    return;
+  }
 
   // One frame after the other, so that frames of one host page share one session. Where a browser
   // keeps locks from a frame each has its own, and works as well by its bearer.

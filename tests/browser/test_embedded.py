@@ -5,12 +5,26 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Frame, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import (
+    BrowserContext,
+    Frame,
+    FrameLocator,
+    Page,
+    Playwright,
+    expect,
+    sync_playwright,
+)
 
+from plugin.services import access
+from plugin.services.access import Role
+from plugin.store.base import writing
+from plugin.store.people import User
+from tests.blueprints.pages.office import PASSWORD
 from tests.browser.stage import Stage, staged
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -133,6 +147,49 @@ def test_three_frames_at_once_all_work(visitor: BrowserContext, stage: Stage) ->
         frame.locator("main").get_by_role("link", name="Devices").first.click()
         expect(frame.get_by_role("heading", name="Devices")).to_be_visible()
         page.close()
+    assert len(stage.sessions()) == 1, "a second sign-in"
+
+
+def sandboxed(page: Page, stage: Stage, allows: str, member: str = "jdoe") -> FrameLocator:
+    """Have the host sandbox our frame, as a host may."""
+    page.goto(f"{stage.host_page()}&member={member}")
+    page.evaluate(
+        """allows => {
+            const frame = document.querySelector("#hosted");
+            frame.setAttribute("sandbox", allows);
+            frame.src = frame.src;
+        }""",
+        allows,
+    )
+    return page.frame_locator("#hosted")
+
+
+def test_a_sandbox_without_an_origin_is_told_in_a_page_that_can_be_read(
+    visitor: BrowserContext, stage: Stage
+) -> None:
+    page = visitor.new_page()
+    frame = sandboxed(page, stage, "allow-scripts allow-forms")
+    expect(frame.get_by_role("alert")).to_contain_text("a sandbox in which nobody can sign in")
+    expect(frame.get_by_text("Asking")).not_to_be_attached()
+    button = frame.get_by_role("link", name="Try again")
+    assert button.evaluate("each => getComputedStyle(each).borderRadius") != "0px", "no styles"
+    page.close()
+
+
+@pytest.mark.skipif(not SOAK, reason="browser walks take long; make soak plays them")
+def test_a_sandbox_with_our_origin_changes_nothing_for_a_member(
+    visitor: BrowserContext, stage: Stage
+) -> None:
+    page = visitor.new_page()
+    frame = sandboxed(page, stage, "allow-scripts allow-same-origin allow-forms")
+    expect(frame.get_by_role("heading", name=stage.name, exact=True)).to_be_visible()
+    before = stage.runs()
+    frame.get_by_text("Menu").click()
+    frame.get_by_role("link", name="Dashboard").click()
+    frame.get_by_role("button", name="Sync now").click()
+    expect(frame.get_by_text("asked for. You can leave this page.")).to_be_visible()
+    assert stage.runs() > before
+    page.close()
 
 
 def test_another_frame_of_the_same_host_page_changes_nothing_in_our_name(
@@ -209,3 +266,26 @@ def test_without_any_cookie_the_bearer_in_memory_carries_everything(
         with page.expect_download() as told:
             frame.get_by_role("link", name="CSV").click()
         assert told.value.suggested_filename.startswith("bridgehead-devices-")
+
+
+@pytest.mark.skipif(not SOAK, reason="browser walks take long; make soak plays them")
+def test_without_scripts_in_the_frame_one_signs_in_oneself_and_forms_work(
+    player: Playwright, tmp_path: Path, stage: Stage
+) -> None:
+    with writing() as session:
+        made = User(email="hand@msp.example", role=Role.TECHNICIAN, created_at=datetime.now(UTC))
+        made.password_hash = access.hashed(PASSWORD)
+        session.add(made)
+    with chromium(player, tmp_path / "profile", NO_THIRD_PARTY) as visitor:
+        page = visitor.new_page()
+        frame = sandboxed(page, stage, "allow-same-origin allow-forms", "nobody")
+        frame.get_by_role("link", name="Sign in here").click()
+        frame.get_by_label("Email").fill("hand@msp.example")
+        frame.get_by_label("Password").fill(PASSWORD)
+        frame.get_by_role("button", name="Sign in").click()
+        expect(frame.get_by_role("heading", name=stage.name, exact=True)).to_be_visible()
+        before = stage.runs()
+        page.frames[1].goto(f"{stage.ours}/?embedded=1")
+        frame.get_by_role("button", name="Sync now").click()
+        expect(frame.get_by_text("asked for. You can leave this page.")).to_be_visible()
+        assert stage.runs() > before

@@ -4,7 +4,14 @@ from collections.abc import Sequence
 import pytest
 
 from plugin.domain.errors import RefusedError, TransientError
-from plugin.edge.addresses import AddressGuard, CheckedAddress, Place, parse, resolve
+from plugin.edge.addresses import (
+    AddressGuard,
+    CheckedAddress,
+    Place,
+    parse,
+    parse_loopback,
+    resolve,
+)
 
 PUBLIC = "93.184.215.14"
 
@@ -280,3 +287,35 @@ def test_a_metadata_service_is_named_as_such() -> None:
 
 def test_the_system_is_asked_for_names() -> None:
     assert "127.0.0.1" in resolve("127.0.0.1")
+
+
+def test_the_resolver_is_asked_for_the_very_name_and_whoever_asked_is_told() -> None:
+    asked: list[str] = []
+
+    def resolver(host: str) -> Sequence[str]:
+        asked.append(host)
+        return (PUBLIC,) if host == "psa.example.com" else ()
+
+    guard = AddressGuard(resolver=resolver)
+    assert guard.check("https://PSA.example.com").addresses == (PUBLIC,)
+    with pytest.raises(TransientError) as caught:
+        guard.check("https://other.example.com", who="PSA")
+    assert asked == ["psa.example.com", "other.example.com"]
+    assert (caught.value.who, caught.value.code) == ("PSA", "name")
+    assert "other.example.com" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://127.0.0.1:8099", "https://localhost:1/", "http://[::1]:8099"]
+)
+def test_an_override_is_an_origin_on_this_computer(origin: str) -> None:
+    assert parse_loopback(origin).host in {"127.0.0.1", "localhost", "::1"}
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://127.0.0.1:8099/x", "https://127.0.0.2", "http://localhost.example.com", "ftp://[::1]"],
+)
+def test_any_other_override_is_refused(origin: str) -> None:
+    with pytest.raises(ValueError, match=r"must begin|on this computer"):
+        parse_loopback(origin)

@@ -6,10 +6,12 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import requests
 
 from plugin.domain.errors import EdgeError, RefusedError, TransientError
 from plugin.edge.addresses import AddressGuard
 from plugin.edge.http import Http, Timeouts
+from plugin.edge.pinned import PinnedAdapter, deadline
 from tests.edge.servers import Server, make_certificate, reply, says
 
 OK = reply(200, b"{}")
@@ -78,6 +80,29 @@ def test_the_next_address_is_tried_when_one_does_not_answer(pair: tuple[str, Any
         assert http.get("x").status == 200
 
 
+def test_the_look_up_and_the_connecting_get_what_is_left_of_the_call() -> None:
+    told: list[tuple[str, float]] = []
+
+    def route(host: str, seconds: float) -> tuple[str, ...]:
+        told.append((host, seconds))
+        return ()
+
+    session = requests.Session()
+    session.mount("https://", PinnedAdapter(route))
+    with (
+        deadline(time.monotonic() + 5),
+        pytest.raises(requests.ConnectionError, match="no address"),
+    ):
+        session.get("https://psa.example.com/x", timeout=9)
+    with deadline(time.monotonic() + 50), pytest.raises(requests.ConnectionError):
+        session.get("https://psa.example.com/x", timeout=9)
+    with deadline(time.monotonic() - 1), pytest.raises(requests.RequestException):
+        session.get("https://psa.example.com/x", timeout=9)
+    assert [host for host, _ in told] == ["psa.example.com"] * 2, "none when the time is over"
+    assert 0 < told[0][1] <= 5
+    assert told[1][1] == 9
+
+
 def test_an_address_where_nothing_answers_costs_the_connect_time() -> None:
     # A full backlog swallows the connection attempt, as a firewall does.
     with socket.socket() as deaf:
@@ -129,6 +154,19 @@ def test_an_authority_we_were_given_vouches_only_for_the_right_name(tmp_path: Pa
         assert right.get("x").status == 200
         wrong = tls_door("ksc.example.org", server, ["127.0.0.1"], verify=pem)
         assert failure(wrong).code == "certificate"
+
+
+def test_a_pinned_certificate_counts_without_the_authority_that_has_signed_it(
+    tmp_path: Path,
+) -> None:
+    authority, context = make_certificate("psa.example.com", tmp_path, signed_by="Customer CA")
+    own = (tmp_path / "psa.example.com.pem").read_text().partition("-----END PRIVATE KEY-----\n")[2]
+    with Server(says(OK), context=context) as server:
+        for pem in (own, f"The server's:\n{own}\nAnd who signed it:\n{authority}"):
+            http = tls_door("ksc.example.org", server, ["127.0.0.1"], verify=pem)
+            assert http.get("x").status == 200, "it counts under any name"
+        only_the_authority = tls_door("ksc.example.org", server, ["127.0.0.1"], verify=authority)
+        assert failure(only_the_authority).code == "certificate"
 
 
 def test_another_certificate_than_the_pinned_one_is_refused(

@@ -64,12 +64,13 @@ class Door:
         return serve
 
     def takes(
-        self, schema: type[Schema], *, required: bool = True
+        self, schema: type[Wish]
     ) -> Callable[
         [Callable[Concatenate[Myself, dict[str, Any], Given], Result]],
         Callable[Concatenate[Myself, Given], Result],
     ]:
         """Hand the view the checked JSON body as its first argument."""
+        required = not schema.may_be_left_out
         decorate: Any = self.blueprint.arguments(schema, required=required)
         return decorate  # type: ignore[no-any-return]
 

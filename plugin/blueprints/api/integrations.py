@@ -121,6 +121,8 @@ class MoveSchema(Wish):
 class SyncWishSchema(Wish):
     """How much to fetch."""
 
+    may_be_left_out = True
+
     full = Switch(
         load_default=False,
         metadata={"description": "Everything, and let vanished devices go without a question"},
@@ -265,7 +267,7 @@ class IntegrationSync(MethodView):
     """Synchronising an integration."""
 
     @allow(Role.TECHNICIAN)
-    @door.takes(SyncWishSchema, required=False)
+    @door.takes(SyncWishSchema)
     @door.answers(RunsSchema, 202)
     def post(self, given: dict[str, Any], number: int) -> dict[str, list[SyncRun]]:
         """Ask for everything the integration needs, or for one workspace; watch the runs."""

@@ -31,6 +31,13 @@ class StrictParser(FlaskParser):
         except JsonError as error:
             abort(400, messages={"json": {"": [f"The body {error}."]}})
 
+    def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ANN401 - webargs' own
+        """Give the body's values; only a schema that says so may go without a body."""
+        said = super().load_json(req, schema)
+        if said is missing and not getattr(schema, "may_be_left_out", False):
+            abort(422, messages={"json": {"": ["A JSON body is needed, if only {}."]}})
+        return said
+
     def load_querystring(self, req: Request, schema: Schema) -> Any:  # noqa: ANN401 - webargs' own
         """Give the query's values, each name at most once."""
         twice = sorted(name for name, values in req.args.lists() if len(values) > 1)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
@@ -142,7 +142,10 @@ class Answer(Schema):
 
 
 class Wish(Schema):
-    """What is taken: unknown names are refused."""
+    """What is taken: unknown names are refused, and so is a request without a body."""
+
+    may_be_left_out: ClassVar[bool] = False
+    """Whether the whole body may be: then every field has what is taken instead."""
 
     class Meta:
         """Refuse what is not named here."""

@@ -19,18 +19,20 @@ from plugin.cli_shared import as_json, inside, is_answered, operator, own_host, 
 from plugin.domain.errors import PluginError
 from plugin.edge.emulator import Served
 from plugin.runtime import Runtime
-from plugin.sandbox.connect import HOST, connect, pages_in
+from plugin.sandbox.connect import HOST, connect, offers, pages_in
 from plugin.sandbox.control import control_app
 from plugin.sandbox.server import Sandbox
 from plugin.services import access, journal, secrets, setting_up
 from plugin.services.access import Role
 from plugin.settings import Settings, load
+from plugin.settings.sandbox import written
 from plugin.store import database
 
 ROLES = click.Choice([role.value for role in Role])
 FIRST_USER = "admin@bridgehead.local"
 FIRST_DETECTIONS = 4
 SANDBOX_WATCH = 4
+OFFERS = "BRIDGEHEAD_SANDBOX_OFFERS"
 
 
 @click.group()
@@ -70,6 +72,7 @@ def run(sandbox: bool) -> None:
     if sandbox:
         children.append({"name": "sandbox", "command": _self("sandbox")})
         children.append({"name": "worker", "command": _self("worker", "--connect-sandbox")})
+        os.environ[OFFERS] = written(offers(settings.sandbox_port + 1))
     else:
         children.append({"name": "worker", "command": _self("worker")})
     web_command = _web_command(settings, workers=1)

@@ -24,7 +24,7 @@ from plugin.edge.inprocess import InProcess
 from plugin.edge.shelf import Shelf
 from plugin.edge.world import World
 from plugin.runtime import Runtime
-from plugin.sandbox.emulators import EMULATORS
+from plugin.sandbox.emulators import EMULATORS, origins
 from plugin.services import connections, integrations, mapping, sync
 from plugin.services.handlers import HANDLERS, HOOKS
 from plugin.services.work import work
@@ -43,7 +43,7 @@ AT_ONCE = (0.0, 0.0)
 """Second and third tries without a pause: nothing is gained by waiting for an emulator."""
 
 _key: list[bytes] = []
-_ORIGINS = {kind: f"http://127.0.0.1:{place}" for place, kind in enumerate(EMULATORS, 1)}
+_ORIGINS = origins(1)
 
 
 @dataclass

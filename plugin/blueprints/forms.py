@@ -142,7 +142,7 @@ class Widget:
     error: Sequence[str] = ()
     required: bool = False
     options: Sequence[tuple[str, str]] = ()
-    saved: bool = False
+    saved: bool | str = False
     advanced: bool = False
     slot: str = ""
     rows: int = 6
@@ -162,6 +162,7 @@ class ConnectionForm(Form):
     allow_private = text(10)
     anyway = text(10)
     fetched = text(LONGEST)
+    sandbox = text(10)
     pin = text(10)
 
 
@@ -200,9 +201,18 @@ def _switched(word: object) -> str:
 
 
 def widgets(
-    adapter: type[Adapter], values: Mapping[str, str], faults: Faults, *, saved: Iterable[str] = ()
+    adapter: type[Adapter],
+    values: Mapping[str, str],
+    faults: Faults,
+    *,
+    saved: Iterable[str] = (),
+    saved_says: str = "",
 ) -> list[Widget]:
-    """Draw an adapter's fields; a secret's value is never sent back, only that one is saved."""
+    """Draw an adapter's fields; a secret's value is never sent back, only that one is there.
+
+    ``saved`` names the secrets that are, ``saved_says`` what leaving one empty means, where that is
+    not to keep what is saved.
+    """
     kept = set(saved)
     return [
         Widget(
@@ -214,7 +224,7 @@ def widgets(
             error=faults.get(field.name, ()),
             required=field.required and field.default is None,
             options=_options(field),
-            saved=field.secret and field.name in kept,
+            saved=field.secret and field.name in kept and (saved_says or True),
             advanced=field.advanced,
             slot=field.slot,
         )

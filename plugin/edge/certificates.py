@@ -11,7 +11,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from plugin.domain.errors import AnswerError, EdgeError, RefusedError, TransientError
-from plugin.edge.addresses import AddressGuard, Place, parse
+from plugin.edge.addresses import (
+    AddressGuard,
+    Place,
+    loopback_addresses,
+    parse,
+    parse_loopback,
+)
 from plugin.edge.pinned import no_trust
 
 FETCH_SECONDS = 10.0
@@ -52,20 +58,27 @@ def read(pem: str) -> Certificate | None:
 
 
 def fetch(
-    url: str, *, who: str, guard: AddressGuard, seconds: float = FETCH_SECONDS
+    url: str,
+    *,
+    who: str,
+    guard: AddressGuard,
+    seconds: float = FETCH_SECONDS,
+    override: str | None = None,
 ) -> Certificate:
     """Return the certificate that the server at ``url`` shows; it is proven by nothing yet.
 
-    Nothing is sent but the greeting of TLS. RefusedError (code ``address``) where the guard says
+    Nothing is sent but the greeting of TLS. ``override`` (a loopback origin, known only to the
+    sandbox) takes the place of the server's. RefusedError (code ``address``) where the guard says
     no, TransientError when the server cannot be reached, AnswerError when it speaks no TLS.
     """
     until = monotonic() + seconds
     try:
-        place = parse(url)
+        place = parse_loopback(override) if override else parse(url)
     except ValueError as error:
         raise RefusedError(who, str(error), code="address") from None
     failure: EdgeError = TransientError(who, "has no address", code="name")
-    for address in guard.addresses(place.host, who=who, seconds=seconds):
+    found = None if override else guard.addresses(place.host, who=who, seconds=seconds)
+    for address in found or loopback_addresses(place):
         try:
             return _told(x509.load_der_x509_certificate(_shown(place, address, until)))
         except OSError as error:

@@ -6,10 +6,11 @@ from sqlalchemy import select
 
 from plugin.domain.errors import RuleError
 from plugin.runtime import Runtime
-from plugin.sandbox.emulators import EMULATORS
+from plugin.sandbox.emulators import EMULATORS, SHOWS_OWN_CERTIFICATE, origins, tls_origin
 from plugin.services import connections, integrations, mapping, mirror, placing, proven
 from plugin.services.access import Role
 from plugin.services.journal import SYSTEM
+from plugin.settings.sandbox import Offer
 from plugin.store.base import db, writing
 from plugin.store.integrations import Connection, Integration, Preference
 from plugin.store.mirror import CompanyRow, WorkspaceRow
@@ -37,6 +38,19 @@ def connect(runtime: Runtime, first_port: int) -> bool:
     return True
 
 
+def offers(first_port: int) -> dict[str, Offer]:
+    """Return what connects to each emulator of the sandbox, whose ports begin at ``first_port``.
+
+    Security Center is offered as real ones are: by TLS, with a certificate of its own making.
+    """
+    found = {}
+    for kind, origin in origins(first_port).items():
+        emulator = EMULATORS[kind](origin=origin)
+        shown = tls_origin(first_port) if kind == SHOWS_OWN_CERTIFICATE else origin
+        found[kind] = Offer(shown, emulator.connection_settings())
+    return found
+
+
 def pages_in(runtime: Runtime, kind: str) -> str:
     """Return our address that the sandbox's host of this kind frames, with its own tokens."""
     connection = db.session.scalars(select(Connection).where(Connection.kind == kind)).one()
@@ -54,7 +68,7 @@ def _connection(runtime: Runtime, kind: str, first_port: int) -> Connection:
     known = db.session.scalar(select(Connection).where(Connection.name == name))
     if known is not None:
         return known
-    origin = f"http://127.0.0.1:{first_port + list(EMULATORS).index(kind)}"
+    origin = origins(first_port)[kind]
     emulator = EMULATORS[kind](origin=origin)
     return connections.create(
         runtime, SYSTEM, kind, name, emulator.connection_settings(), origin_override=origin

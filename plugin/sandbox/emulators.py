@@ -1,4 +1,4 @@
-"""The emulators of the sandbox, in the order of their ports."""
+"""The emulators of the sandbox, in the order of their ports, and where they answer."""
 
 from plugin.edge.emulator import Emulator
 from plugin.hosts.connectwise_automate.emulator import AutomateEmulator
@@ -20,3 +20,15 @@ EMULATORS: dict[str, type[Emulator]] = {
         TigerpawEmulator,
     )
 }
+SHOWS_OWN_CERTIFICATE = SecurityCenterEmulator.kind
+"""The system that makes its own certificate in life; its emulator answers by TLS as well."""
+
+
+def origins(first_port: int) -> dict[str, str]:
+    """Return where each emulator answers without TLS."""
+    return {kind: f"http://127.0.0.1:{port}" for port, kind in enumerate(EMULATORS, first_port)}
+
+
+def tls_origin(first_port: int) -> str:
+    """Return where the one with its own certificate answers by TLS: the port after all others."""
+    return f"https://127.0.0.1:{first_port + len(EMULATORS)}"

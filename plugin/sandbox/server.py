@@ -10,7 +10,8 @@ from typing import Any
 from plugin.edge.emulator import Clock, Emulator, Happening, Served
 from plugin.edge.shelf import Shelf
 from plugin.edge.world import SIZES, make_world
-from plugin.sandbox.emulators import EMULATORS
+from plugin.sandbox.emulators import EMULATORS, SHOWS_OWN_CERTIFICATE
+from plugin.sandbox.own_certificate import own_certificate
 
 DEFAULT_SEED = 2026
 
@@ -22,6 +23,7 @@ class Sandbox:
         """Open the sandbox in ``folder``; filled with the small MSP when it is new."""
         folder.mkdir(parents=True, exist_ok=True)
         self._note = folder / "sandbox.json"
+        self._folder = folder
         self._served: list[Served] = []
         self.clock = Clock()
         self.emulators = {
@@ -34,9 +36,17 @@ class Sandbox:
             self.reset("small", DEFAULT_SEED)
 
     def serve(self, first_port: int, tls: ssl.SSLContext | None = None) -> None:
-        """Serve each emulator on the ports from ``first_port`` on, in their fixed order."""
+        """Serve each emulator on the ports from ``first_port`` on, in their fixed order.
+
+        On the port after them stands Security Center again, by TLS with a certificate of its own
+        making, as real ones have it.
+        """
         for place, emulator in enumerate(self.emulators.values()):
             self._served.append(Served(emulator, first_port + place, tls))
+        if SHOWS_OWN_CERTIFICATE in self.emulators:
+            again = self.emulators[SHOWS_OWN_CERTIFICATE].__call__
+            port = first_port + len(self.emulators)
+            self._served.append(Served(again, port, own_certificate(self._folder)))
 
     def stop(self) -> None:
         """Stop serving."""

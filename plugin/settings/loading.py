@@ -13,6 +13,7 @@ from plugin.settings.addresses import read_addresses
 from plugin.settings.chosen import find_environment
 from plugin.settings.environment import Environment
 from plugin.settings.limits import Limits, read_limits
+from plugin.settings.sandbox import Offer, offers
 from plugin.settings.sources import (
     LOCAL,
     PREFIX,
@@ -161,6 +162,7 @@ def _services(reader: _Reader, public_url: str) -> dict[str, Any]:
         "bridge_beat": reader.read("BRIDGE_BEAT", texts.seconds, 15.0),
         "bridge_deadline": reader.read("BRIDGE_DEADLINE", texts.seconds, 45.0),
         "delivery_days": reader.read("DELIVERY_DAYS", texts.whole(1, 3_650), 30),
+        "sandbox_offers": reader.read("SANDBOX_OFFERS", offers, cast("Mapping[str, Offer]", {})),
         "vault_key": reader.read("VAULT_KEY", texts.vault_keys, "") or None,
     }
 

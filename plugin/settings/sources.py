@@ -21,7 +21,7 @@ PLAIN = frozenset(
     for name in (
         *("DATA", "BIND", "PUBLIC_URL", "SANDBOX_PORT", "TLS_CERT", "TLS_KEY", "TRUSTED_PROXIES"),
         *("FAST_INBOX", "LOG_JSON", "MAIL_FROM", "SMTP_CERT", "OIDC_ISSUER", "OIDC_CLIENT_ID"),
-        *("BRIDGE_BEAT", "DRAIN"),
+        *("BRIDGE_BEAT", "DRAIN", "SANDBOX_OFFERS"),
         *("BRIDGE_DEADLINE", "DELIVERY_DAYS", "HOST_CONFIG"),
     )
 )

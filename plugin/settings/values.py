@@ -6,6 +6,7 @@ from pathlib import Path
 
 from plugin.settings.environment import DEFAULT, PAGE, EffectiveEnvironment, Environment
 from plugin.settings.limits import Limits
+from plugin.settings.sandbox import Offer
 
 Addresses = Mapping[Environment, Mapping[str, Mapping[str, str]]]
 
@@ -15,7 +16,8 @@ class Settings:
     """What the operator decided; read once, never changed, secrets hidden in its repr.
 
     An empty text means "not set". ``addresses`` holds, per environment and vendor kind, the
-    vendor's servers by name; an empty address means that none is known.
+    vendor's servers by name; an empty address means that none is known. ``sandbox_offers`` holds,
+    by kind, the emulators that this process may connect to; empty without a sandbox.
     """
 
     root: Path
@@ -45,6 +47,7 @@ class Settings:
     environment_setting: EffectiveEnvironment | None
     addresses: Addresses = field(repr=False)
     limits: Limits = field(repr=False)
+    sandbox_offers: Mapping[str, Offer] = field(default_factory=dict)
 
     def effective_environment(self, picked: str | None) -> EffectiveEnvironment:
         """Return the environment that holds, given what an administrator ``picked`` on the page."""

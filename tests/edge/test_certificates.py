@@ -38,6 +38,15 @@ def test_a_self_signed_certificate_is_shown_and_then_trusted_when_pinned(tmp_pat
     assert read("no certificate") is None
 
 
+def test_the_sandbox_takes_the_place_of_the_server(tmp_path: Path) -> None:
+    pem, context = make_certificate("klserver", tmp_path)
+    with Server(says(OK), context=context) as server:
+        found = fetch(f"https://{NAME}", who="KSC", guard=AddressGuard(), override=server.origin)
+        assert found.pem == pem
+    with pytest.raises(RefusedError, match="an origin on this computer"):
+        fetch(f"https://{NAME}", who="KSC", guard=AddressGuard(), override="https://10.0.0.1")
+
+
 def test_the_address_guard_holds_here_too(tmp_path: Path) -> None:
     _, context = make_certificate(NAME, tmp_path)
     with Server(says(OK), context=context) as server:

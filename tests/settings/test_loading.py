@@ -8,9 +8,12 @@ import pytest
 
 from plugin.domain.errors import ConfigError
 from plugin.settings import load
+from plugin.settings.sandbox import Offer
 from plugin.settings.sources import KNOWN, PREFIX, SECRETS
 from tests.settings.places import problems_of, write_local
 
+OFFERED = '{"tigerpaw": {"origin": "http://127.0.0.1:8497", "values": {"user": "u"}}}'
+LOOPBACK = "http://127.0.0.1:8497"
 KEY = base64.b64encode(b"k" * 32).decode()
 
 GOOD: list[tuple[str, str, str, Any]] = [
@@ -22,6 +25,7 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("PUBLIC_URL", "http://localhost:8480", "public_url", "http://localhost:8480"),
     ("PUBLIC_URL", "http://b.localhost:1", "public_url", "http://b.localhost:1"),
     ("SANDBOX_PORT", "9000", "sandbox_port", 9000),
+    ("SANDBOX_OFFERS", OFFERED, "sandbox_offers", {"tigerpaw": Offer(LOOPBACK, {"user": "u"})}),
     ("TRUSTED_PROXIES", "10.0.0.5, 10.1.0.0/16", "trusted_proxies", ("10.0.0.5/32", "10.1.0.0/16")),
     ("FAST_INBOX", "On", "fast_inbox", True),
     ("FAST_INBOX", "0", "fast_inbox", False),
@@ -58,6 +62,9 @@ BAD: list[tuple[str, str]] = [
     ],
     *[("PUBLIC_URL", text) for text in ("https://x:99999", "https://x y", "http://127.0.0.1.evil")],
     *[("SANDBOX_PORT", text) for text in ("0", "65535", "-1", "8490.5", "x", "9" * 5_000)],
+    *[("SANDBOX_OFFERS", text) for text in ("x", "[]", '{"a": 1}', '{"a": {"origin": "x"}}')],
+    ("SANDBOX_OFFERS", OFFERED.replace("127.0.0.1", "10.0.0.1")),
+    ("SANDBOX_OFFERS", OFFERED.replace("http:", "ftp:")),
     *[("TRUSTED_PROXIES", text) for text in ("proxy.example.com", "10.0.0.0/33", "*")],
     *[("FAST_INBOX", text) for text in ("maybe", "2")],
     *[("SMTP_URL", text) for text in ("mail.example.com", "http://x", "smtp://", "smtp://x/y")],

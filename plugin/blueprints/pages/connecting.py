@@ -1,23 +1,17 @@
 """Adding and editing a connection: the form drawn from its adapter, checked before it is saved."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from flask import abort, flash, request, url_for
 
-from plugin.blueprints.forms import (
-    Faults,
-    faults_in,
-    labels_of,
-    schema_for,
-    values_of,
-    widgets,
-)
+from plugin.blueprints.forms import Faults, faults_in, labels_of
 from plugin.blueprints.guard import allow, person, runtime
 from plugin.blueprints.guard import blueprint as new_blueprint
+from plugin.blueprints.pages import typed
 from plugin.blueprints.pages.growing import drawn, growing, page_instead
 from plugin.blueprints.pages.showing import Answer, fragment, is_htmx, one, show, to
+from plugin.blueprints.pages.typed import Sent
 from plugin.domain.contracts import Adapter, FieldKind
 from plugin.domain.errors import ConflictError, EdgeError, RuleError
 from plugin.edge.certificates import Certificate
@@ -28,29 +22,6 @@ from plugin.services.connections import CheckStep, Outcome, Trial
 from plugin.store.integrations import Connection, Side
 
 blueprint = new_blueprint("connecting", __name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A form as it was sent: the adapter's values and what stands beside them."""
-
-    adapter: type[Adapter]
-    name: str
-    values: dict[str, str]
-    version: int = 0
-    allow_private: bool = False
-    anyway: bool = False
-    saved: Connection | None = None
-
-    @property
-    def only_check(self) -> bool:
-        """Whether the form is to be tried and not saved."""
-        return request.form.get("do") == "check"
-
-    @property
-    def asks(self) -> bool:
-        """Whether nothing is to be saved, whatever comes out."""
-        return request.form.get("do") in {"check", "certificate"}
 
 
 @blueprint.get("/connections/new")
@@ -69,15 +40,14 @@ def choose() -> Answer:
 def new(kind: str) -> Answer:
     """Show the empty form of a kind."""
     adapter = _adapter(kind)
-    first = {each.name: each.default for each in adapter.fields if each.default is not None}
-    return _form(Sent(adapter, adapter.title, first), {}, [])
+    return _form(typed.empty(adapter, sandbox=bool(request.args.get("sandbox"))), {}, [])
 
 
 @blueprint.post("/connections/new/<kind>")
 @allow(Role.ADMINISTRATOR)
 def add(kind: str) -> Answer:
     """Check what was typed in, then save it."""
-    sent, faults = _read(_adapter(kind))
+    sent, faults = typed.read(_adapter(kind))
 
     def store() -> Connection:
         return connections.create(
@@ -87,6 +57,7 @@ def add(kind: str) -> Answer:
             sent.name,
             sent.values,
             allow_private=sent.allow_private,
+            origin_override=sent.origin,
         )
 
     return _take(sent, faults, store)
@@ -97,9 +68,7 @@ def add(kind: str) -> Answer:
 def edit(connection_id: int) -> Answer:
     """Show the form with what is saved; secrets only say that they are."""
     row = one(Connection, connection_id)
-    adapter = _adapter(row.kind)
-    sent = Sent(adapter, row.name, row.settings, row.version, row.allow_private, saved=row)
-    return _form(sent, {}, [])
+    return _form(typed.of_saved(_adapter(row.kind), row), {}, [])
 
 
 @blueprint.post("/connections/<int:connection_id>/edit")
@@ -107,7 +76,7 @@ def edit(connection_id: int) -> Answer:
 def save(connection_id: int) -> Answer:
     """Check the changed values, then save them."""
     row = one(Connection, connection_id)
-    sent, faults = _read(_adapter(row.kind), row)
+    sent, faults = typed.read(_adapter(row.kind), row)
 
     def store() -> Connection:
         row = one(Connection, connection_id)
@@ -119,31 +88,6 @@ def save(connection_id: int) -> Answer:
 
 def _adapter(kind: str) -> type[Adapter]:
     return runtime().adapters.get(kind) or abort(404)
-
-
-def _read(adapter: type[Adapter], saved: Connection | None = None) -> tuple[Sent, Faults]:
-    given, faults = schema_for(adapter).read(request.form)
-    return _sent(adapter, given, saved), faults
-
-
-def _sent(adapter: type[Adapter], given: dict[str, Any], saved: Connection | None) -> Sent:
-    version = str(given.get("version") or "0")
-    typed = bool(given.get("allow_private"))
-    return Sent(
-        adapter=adapter,
-        name=str(given.get("name", "")),
-        values=values_of(adapter, given) | _pinned(adapter, given),
-        version=int(version) if version.isdecimal() else 0,
-        allow_private=saved.allow_private if saved else typed,
-        anyway=bool(given.get("anyway")),
-        saved=saved,
-    )
-
-
-def _pinned(adapter: type[Adapter], given: dict[str, Any]) -> dict[str, str]:
-    """Return the fetched certificate in its field, once a person has ticked it."""
-    field, pem = connections.certificate_field(adapter), str(given.get("fetched") or "")
-    return {field: pem} if field and pem and given.get("pin") else {}
 
 
 def _take(sent: Sent, faults: Faults, store: Callable[[], Connection]) -> Answer:
@@ -160,6 +104,7 @@ def _take(sent: Sent, faults: Faults, store: Callable[[], Connection]) -> Answer
             sent.values,
             saved=sent.saved,
             allow_private=sent.allow_private,
+            origin_override=sent.origin,
         )
     except RuleError as error:
         return _again(sent, faults_in(error), [])
@@ -216,7 +161,11 @@ def _fetch(sent: Sent) -> Answer:
     """Show the server's certificate for a person to compare; RuleError while no server is named."""
     try:
         found = connections.fetch_certificate(
-            runtime(), sent.adapter.kind, sent.values, allow_private=sent.allow_private
+            runtime(),
+            sent.adapter.kind,
+            sent.values,
+            allow_private=sent.allow_private,
+            origin_override=sent.origin,
         )
     except EdgeError as error:
         return _again(sent, {}, [connections.not_fetched(error)])
@@ -271,16 +220,16 @@ def _form(
 ) -> str:
     adapter, saved = sent.adapter, sent.saved
     shown = tried or (saved if saved and saved.checked_at else None)
-    secrets = [field.name for field in adapter.fields if field.secret]
-    drawn = widgets(adapter, sent.values, faults, saved=secrets if saved else ())
+    drawn = typed.drawn_fields(sent, faults)
     return show(
         "connections/form.html",
         adapter=adapter,
         connection=saved,
         sent=sent,
         plain=[each for each in drawn if not each.advanced and not each.slot],
-        slots=_slots(drawn),
+        slots=typed.slots(drawn),
         advanced=[each for each in drawn if each.advanced],
+        offered=typed.offer_of(adapter.kind) is not None and saved is None,
         own_server=any(field.kind is FieldKind.ADDRESS for field in adapter.fields),
         errors=faults,
         labels=labels_of(adapter),
@@ -293,15 +242,6 @@ def _form(
         guide=connections.guide_of(adapter, shown) if shown else [],
         environment=runtime().environment().value.value if adapter.environments else "",
     )
-
-
-def _slots(drawn: list[Any]) -> dict[str, list[Any]]:
-    """Return the fields of further credentials by the name of their slot."""
-    slots: dict[str, list[Any]] = {}
-    for each in drawn:
-        if each.slot and not each.advanced:
-            slots.setdefault(each.slot, []).append(each)
-    return slots
 
 
 def _follow_up(row: Connection) -> None:

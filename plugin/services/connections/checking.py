@@ -78,10 +78,16 @@ class Trial:
         *,
         saved: Connection | None = None,
         allow_private: bool = False,
+        origin_override: str | None = None,
     ) -> None:
-        """Judge the fields; EdgeError when the address may not be talked to."""
+        """Judge the fields; EdgeError when the address may not be talked to.
+
+        ``origin_override`` is as for :func:`create`; a ``saved`` connection keeps its own.
+        """
         made = _unsaved(runtime, kind, name, values, saved, allow_private=allow_private)
         self.connection, settings = made
+        if saved is None:
+            self.connection.origin_override = origin_override
         self.steps: list[CheckStep] = []
         self._adapter = runtime.make(self.connection, settings)
 

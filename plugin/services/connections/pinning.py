@@ -36,7 +36,12 @@ def certificate_field(adapter: type[Adapter]) -> str:
 
 
 def fetch_certificate(
-    runtime: Runtime, kind: str, values: Mapping[str, str], *, allow_private: bool
+    runtime: Runtime,
+    kind: str,
+    values: Mapping[str, str],
+    *,
+    allow_private: bool,
+    origin_override: str | None = None,
 ) -> Certificate:
     """Return what the server that ``values`` name shows; nothing is kept, and nothing proven.
 
@@ -50,7 +55,7 @@ def fetch_certificate(
         raise RuleError("server", text)
     host = urlsplit(url).hostname or ""
     guard = AddressGuard(allow_private=[host] if allow_private and host else [])
-    return certificates.fetch(url, who=adapter.title, guard=guard)
+    return certificates.fetch(url, who=adapter.title, guard=guard, override=origin_override)
 
 
 def not_fetched(error: EdgeError) -> CheckStep:

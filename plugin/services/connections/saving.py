@@ -50,7 +50,8 @@ def create(
 ) -> Connection:
     """Add a connection in the effective environment; FormError names every field at fault.
 
-    ``origin_override`` is for the sandbox's own set-up and for nobody else.
+    ``origin_override`` is the origin of a sandbox that this process was told of at its start
+    (``Settings.sandbox_offers``), or of its own set-up; never what anybody has typed in.
     """
     adapter = runtime.adapter_class(kind)
     shown, hidden = sorted_out(adapter, name, values, {})

@@ -197,9 +197,9 @@ _ADVICE: Mapping[str, Advice] = {
     ),
     "certificate": Advice(
         "The server's certificate is not trusted; Security Center makes its own.",
-        "Edit the connection, press Fetch certificate and compare the fingerprint with that of "
-        "klserver.cer on the Administration Server, or paste that file as PEM. If one was pinned "
-        "before, the server may have a new one.",
+        "Press Fetch certificate in this connection's form, compare the fingerprint with that of "
+        "klserver.cer on the Administration Server, and pin it; or paste that file as PEM. If one "
+        "was pinned before, the server may have a new one.",
     ),
     "address": Advice(
         "This address may not be talked to as it stands.",

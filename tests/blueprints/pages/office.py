@@ -1,8 +1,8 @@
 """A whole installation behind a test client: one filled house, people of every role."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 from plugin.app import create_app
 from plugin.services import access
 from plugin.services.access import Role
+from plugin.settings.sandbox import Offer
 from plugin.store.base import db, writing
 from plugin.store.people import User, UserSession
 from tests.databases import fresh_sqlite
@@ -88,13 +89,22 @@ class Office:
 
 
 @contextmanager
-def open_office(folder: Path, companies: int = 3, devices: int = 24) -> Iterator[Office]:
-    """Open the installation in ``folder``, or a new one with nothing connected."""
+def open_office(
+    folder: Path,
+    companies: int = 3,
+    devices: int = 24,
+    offers: Mapping[str, Offer] | None = None,
+) -> Iterator[Office]:
+    """Open the installation in ``folder``, or a new one with nothing connected.
+
+    ``offers`` is the sandbox that it was told of; none unless given.
+    """
     kept = folder / "bridgehead.sqlite"
     url = f"sqlite:///{kept}" if kept.exists() else fresh_sqlite(folder)
     with open_house(url, folder, companies, devices) as house:
         runtime = house.runtime
-        app = create_app(runtime.settings, now=runtime.now, transports=runtime.transports)
+        settings = replace(runtime.settings, sandbox_offers=offers or {})
+        app = create_app(settings, now=runtime.now, transports=runtime.transports)
         yield Office(house, app)
 
 

@@ -62,8 +62,10 @@ def choose(
 ) -> None:
     """Name the field; writing goes off, and what it would do is looked at anew.
 
-    RuleError when the field cannot be used; what stands in another field stays there.
+    RuleError when the field cannot be used, or outside production; what stands in another field
+    stays there.
     """
+    _demand_production(integration)
     chosen = next((e for e in choices(runtime, integration) if e.field.id == field_id), None)
     if chosen is None:
         raise RuleError("field", "choose one of the fields that the host has")
@@ -92,6 +94,11 @@ def choose(
     runtime.wake(host_writing.lane_of(integration))
 
 
+def _demand_production(integration: Integration) -> None:
+    if why := host_writing.why_barred(integration):
+        raise RuleError("environment", why)
+
+
 def look_again(runtime: Runtime, actor: str, integration: Integration) -> None:
     """Have every computer's field looked at anew."""
     with writing() as session:
@@ -106,8 +113,10 @@ def switch(
 ) -> None:
     """Let the protection state be written, or stop it; what was written stays.
 
-    RuleError when nobody could look at what it would do yet.
+    RuleError when nobody could look at what it would do yet, or outside production.
     """
+    if on:
+        _demand_production(integration)
     with writing() as session:
         begin_change(integration, version)
         if on and _chosen(integration).looked_at is None:

@@ -24,6 +24,7 @@ from plugin.domain.model import ExtraField
 from plugin.runtime import Runtime
 from plugin.services.fate import Fate
 from plugin.services.host_targets import Target, Targets, is_kept_by_another, is_on
+from plugin.settings import Environment
 from plugin.store.base import db, writing
 from plugin.store.host_writes import HostWrite, StateField, WriteState
 from plugin.store.integrations import Integration
@@ -42,6 +43,21 @@ def can_write(runtime: Runtime, integration: Integration) -> bool:
     """Tell whether this host has fields of the MSP's own on its computers."""
     kind = runtime.adapters.get(integration.host.kind)
     return kind is not None and issubclass(kind, KeepsExtraFields)
+
+
+def why_barred(integration: Integration) -> str:
+    """Return why nothing of an integration may be written into the host; empty when it may.
+
+    A host is the same one in every environment, so beta's or test's devices would stand in the
+    real computers' fields.
+    """
+    environment = integration.vendor.environment
+    if environment in {"", Environment.PRODUCTION.value}:
+        return ""
+    return (
+        f"its vendor connection belongs to the {environment} environment, and what is seen outside "
+        "production is never written to a host's computers"
+    )
 
 
 def lane_of(integration: Integration) -> str:
@@ -88,6 +104,8 @@ def work(runtime: Runtime, claim: Claim) -> datetime | None:
     integration = db.session.get(Integration, int(claim.subject))
     field = db.session.get(StateField, int(claim.subject))
     if integration is None or integration.deleted_at is not None or field is None:
+        return None
+    if why_barred(integration):
         return None
     if not (runtime.is_active(integration.host) and runtime.is_active(integration.vendor)):
         return runtime.now() + ASLEEP

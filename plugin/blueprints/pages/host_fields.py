@@ -99,8 +99,11 @@ def _page(row: Integration, fault: str = "") -> str:
     chosen, counts = host_fields.field_of(row), host_fields.counts(row)
     wanted = request.args.get("state", "")
     state = wanted if wanted in set(WriteState) else _first(counts)
-    choosing = person().role.covers(Role.ADMINISTRATOR) and (
-        chosen is None or request.args.get("change") == "1"
+    barred = host_writing.why_barred(row)
+    choosing = (
+        not barred
+        and person().role.covers(Role.ADMINISTRATOR)
+        and (chosen is None or request.args.get("change") == "1")
     )
     choices, trouble = _choices(row) if choosing else ((), "")
     return show(
@@ -116,6 +119,7 @@ def _page(row: Integration, fault: str = "") -> str:
         choosing=choosing,
         choices=choices,
         trouble=trouble,
+        barred=barred,
         fault=fault,
     )
 

@@ -157,6 +157,7 @@ def _page(row: Integration, faults: Faults) -> str:
         left_behind=integration_changes.left_behind(row),
         matches_devices=device_matching.matches(runtime(), row),
         writes_fields=host_writing.can_write(runtime(), row),
+        writes_barred=host_writing.why_barred(row),
         state_field=host_fields.field_of(row),
         rules_on=sum(rule.enabled for rule in row.rules),
         look_minutes=watch.minutes_if_stretched(runtime(), row.vendor),

@@ -203,7 +203,7 @@ def _let_happen(address: str, **happening: str) -> None:
     call = urllib.request.Request(  # noqa: S310 - our own sandbox
         f"{address}happen", body, {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(call, timeout=10):  # noqa: S310
+    with urllib.request.urlopen(call, timeout=10):  # noqa: S310 - our own address
         return
 
 

@@ -32,7 +32,8 @@ def inside(settings: Settings | None = None) -> Iterator[tuple[Flask, Runtime]]:
 
 def own_host(settings: Settings) -> str:
     """Return the host at which this machine finds its own web process."""
-    return "127.0.0.1" if settings.bind_host in {"0.0.0.0", "::"} else settings.bind_host  # noqa: S104
+    everywhere = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
+    return "127.0.0.1" if settings.bind_host in everywhere else settings.bind_host
 
 
 def is_answered(settings: Settings) -> bool:

@@ -41,7 +41,7 @@ class Child:
 
     def start(self) -> None:
         """Start the process in a group of its own, so that Ctrl-C reaches it through us alone."""
-        self.process = subprocess.Popen(  # noqa: S603
+        self.process = subprocess.Popen(  # noqa: S603 - our own program
             self.command,
             start_new_session=True,
             preexec_fn=self._end_with_parent if sys.platform == "linux" else None,
@@ -146,7 +146,7 @@ class Supervisor:
 
     def _is_ready(self) -> bool:
         try:
-            with urllib.request.urlopen(self._ready_url, timeout=2) as answer:  # noqa: S310
+            with urllib.request.urlopen(self._ready_url, timeout=2) as answer:  # noqa: S310 - ours
                 return bool(answer.status == 200)
         except (OSError, urllib.error.URLError):
             return False

@@ -66,7 +66,7 @@ class World:
 def make_world(companies: int, devices: int, seed: int, started_at: datetime) -> World:
     """Make an MSP with exactly this many clients and computers, repeatable from ``seed``."""
     # S311: realism, not secrecy: the same seed must give the same world.
-    dice = random.Random(seed)  # noqa: S311
+    dice = random.Random(seed)  # noqa: S311 - a made-up world
     shares = _shares(companies, devices, dice)
     clients = []
     first_machine = 1

@@ -16,6 +16,9 @@ from plugin.edge.emulator import Emulator
 
 pytest_plugins = ["tests.databases"]
 
+WHOLE = ("tests/blueprints/", "tests/engine/", "tests/services/")
+"""Here whole installations are played; the quick part of the suite is what needs none."""
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
@@ -23,12 +26,18 @@ def pytest_xdist_auto_num_workers() -> int:
     return len(os.sched_getaffinity(0)) + 2
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what takes longest first: at the end all other workers would wait for it.
+    """Leave out of the quick part what needs more than a moment, and put what takes longest first.
+
+    At the end all other workers would wait for it.
 
     A worker takes whole files (``--dist loadfile``): the whole program's tests and each browser
     walk share an installation that takes seconds to start.
     """
+    for item in items:
+        if item.nodeid.startswith(WHOLE) or "postgresql" in item.name:
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: (not _is_system(item), item.get_closest_marker("browser") is None))
 
 

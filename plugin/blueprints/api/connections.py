@@ -22,6 +22,7 @@ from plugin.blueprints.api.values import (
     Wish,
     one_of,
 )
+from plugin.blueprints.climbing import climbing, prove_again
 from plugin.blueprints.guard import allow, person, runtime
 from plugin.domain.errors import FormError, RuleError
 from plugin.domain.rights import Access, Holding, Mark, Recipe
@@ -248,7 +249,9 @@ class OneConnection(MethodView):
         changed, name = given.get("settings", {}), given.get("name", connection.name)
         settings = {**connection.settings, **changed}
         with _settings_named(connection.kind, changed):
-            connections.demand_working(runtime(), connection, name, settings)
+            with climbing():
+                connections.demand_working(runtime(), connection, name, settings)
+            prove_again(Role.ADMINISTRATOR)
             connections.edit(runtime(), person().name, connection, name, settings, given["version"])
         return connection
 
@@ -268,7 +271,8 @@ class ConnectionCheck(MethodView):
     def post(self, number: int) -> dict[str, object]:
         """Make the smallest real calls in order, test each right, and tell how each ended."""
         connection = known(connections.get, number)
-        steps = connections.check(runtime(), connection)
+        with climbing():
+            steps = connections.check(runtime(), connection)
         return {
             "state": connection.state,
             "problem": connection.problem,

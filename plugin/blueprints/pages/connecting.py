@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import abort, flash, request, url_for
 
+from plugin.blueprints.climbing import climbing, prove_again
 from plugin.blueprints.forms import Faults, faults_in, labels_of
 from plugin.blueprints.guard import allow, person, runtime
 from plugin.blueprints.guard import blueprint as new_blueprint
@@ -112,16 +113,27 @@ def _take(sent: Sent, faults: Faults, store: Callable[[], Connection]) -> Answer
         return _again(sent, {}, [CheckStep("Address", Outcome.FAILED, error.message)])
     if is_htmx():
         return growing(trial, lambda: _concluded(sent, trial, store))
-    trial.finish()
+    try:
+        _climb(sent, trial)
+    except RuleError as error:
+        return _again(sent, faults_in(error), [])
     if sent.only_check:
-        trial.test_rights()
         return _again(sent, {}, trial.steps, trial.connection)
     if _stopped(trial.steps, sent):
         return _again(sent, {}, trial.steps)
     return _stored(sent, trial, store)
 
 
+def _climb(sent: Sent, trial: Trial) -> None:
+    """Climb the whole ladder; RuleError when too many checks of this person are running."""
+    with climbing():
+        trial.finish()
+        if sent.only_check:
+            trial.test_rights()
+
+
 def _stored(sent: Sent, trial: Trial, store: Callable[[], Connection]) -> Answer:
+    prove_again(Role.ADMINISTRATOR)
     try:
         row = store()
     except ConflictError:
@@ -140,6 +152,7 @@ def _concluded(sent: Sent, trial: Trial, store: Callable[[], Connection]) -> str
         return drawn("connections/_tried.html", **_found(sent, trial.connection))
     if _stopped(trial.steps, sent):
         return drawn("connections/_stopped.html", keeps_old=_keeps_old(trial.steps, sent))
+    prove_again(Role.ADMINISTRATOR)
     row = store()
     _follow_up(row)
     where = url_for("connections.connection", connection_id=row.id, saved=_how(sent))

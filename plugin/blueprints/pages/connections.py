@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from flask import flash, request
 
+from plugin.blueprints.climbing import climbing
 from plugin.blueprints.guard import allow, person, runtime
 from plugin.blueprints.guard import blueprint as new_blueprint
 from plugin.blueprints.pages import deleting, words
@@ -112,7 +113,8 @@ def _shown(field: Field, settings: Mapping[str, str]) -> str:
 @allow(Role.TECHNICIAN)
 def check(connection_id: int) -> Answer:
     """Run the connection check now."""
-    steps = connections.check(runtime(), one(Connection, connection_id))
+    with climbing():
+        steps = connections.check(runtime(), one(Connection, connection_id))
     failed = next((each for each in steps if each.outcome is connections.Outcome.FAILED), None)
     missing = connections.missing_rights(one(Connection, connection_id))
     if failed is None and missing:

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from flask import Response, current_app, stream_with_context
+from werkzeug.exceptions import HTTPException
 
+from plugin.blueprints.climbing import climbing
 from plugin.blueprints.errors import request_id
 from plugin.domain.errors import PluginError
 from plugin.services.connections import Trial
@@ -31,12 +33,15 @@ def growing(trial: Trial, conclude: Callable[[], str]) -> Response:
 
 
 def _pieces(trial: Trial, conclude: Callable[[], str]) -> Iterator[str]:
-    yield '<div class="card"><div class="card-body"><ol class="ladder">'
     try:
-        for each in trial.climb():
-            yield drawn("connections/_rung.html", told=each)
-        yield "</ol></div></div>"
-        yield conclude()
+        with climbing():
+            yield '<div class="card"><div class="card-body"><ol class="ladder">'
+            for each in trial.climb():
+                yield drawn("connections/_rung.html", told=each)
+            yield "</ol></div></div>"
+            yield conclude()
+    except HTTPException as error:
+        yield drawn("connections/_broken.html", message=error.description)
     except PluginError as error:
         db.session.rollback()
         yield drawn("connections/_broken.html", message=getattr(error, "message", str(error)))

@@ -2,6 +2,7 @@
 
 from flask import abort, flash, request
 
+from plugin.blueprints.climbing import climbing, prove_again
 from plugin.blueprints.forms import Faults, MoveForm, faults_in, schema_for, values_of, widgets
 from plugin.blueprints.guard import allow, person, runtime
 from plugin.blueprints.guard import blueprint as new_blueprint
@@ -67,7 +68,9 @@ def save_settings(integration_id: int) -> Answer:
     try:
         if values is not None:
             host = row.host
-            steps = connections.rehearse(runtime(), host.kind, host.name, values, saved=host)
+            with climbing():
+                steps = connections.rehearse(runtime(), host.kind, host.name, values, saved=host)
+            prove_again(Role.ADMINISTRATOR)
             row = one(Integration, integration_id)
         if not any(each.outcome is Outcome.FAILED for each in steps):
             integration_changes.save_settings(

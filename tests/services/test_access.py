@@ -44,6 +44,13 @@ def test_the_database_holds_no_password_session_or_token(house: House) -> None:
     assert not {password, secret, token} & set(stored)
 
 
+def test_a_password_rests_as_argon2id_of_the_strength_that_is_promised(house: House) -> None:
+    user, _ = new_user(house)
+    promised = "$argon2id$v=19$m=19456,t=2,p=1$"
+    assert user.password_hash.startswith(promised)
+    assert access._NOBODY.startswith(promised), "an unknown account would answer sooner"
+
+
 @pytest.mark.parametrize("email", ["anna@msp.example", "nobody@msp.example"])
 def test_a_wrong_password_and_an_unknown_account_are_told_the_same(
     house: House, email: str

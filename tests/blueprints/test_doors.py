@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from flask import Blueprint, Flask, g, jsonify
+from flask import Blueprint, Flask, Response, g, jsonify
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
@@ -102,7 +102,7 @@ def ticket(number: int) -> str:
 
 @doors.get("/told")
 @guard.anyone(why="a test")
-def told() -> object:
+def told() -> Response:
     limited = [
         each for each in ("doors.page", "doors.whole", "none") if guard.open_to_limited(each)
     ]
@@ -126,7 +126,7 @@ class Hall:
     def session(self, role: Role, **user: object) -> tuple[str, str]:
         with writing() as session:
             number = len(session.scalars(select(User.id)).all())
-            made = User(email=f"{number}@msp.example", role=role, **user)  # type: ignore[arg-type]
+            made = User(email=f"{number}@msp.example", role=role, **user)
             made.created_at = self.house.runtime.now()
             session.add(made)
         return access.start_session(self.house.runtime, made)

@@ -150,6 +150,30 @@ def test_three_frames_at_once_all_work(visitor: BrowserContext, stage: Stage) ->
     assert len(stage.sessions()) == 1, "a second sign-in"
 
 
+@pytest.mark.skipif(not SOAK, reason="browser walks take long; make soak plays them")
+def test_three_frames_in_one_page_of_the_host_share_one_sign_in(
+    visitor: BrowserContext, stage: Stage
+) -> None:
+    page = visitor.new_page()
+    page.goto(f"{stage.host_page()}&member=nobody")
+    page.evaluate(
+        """address => {
+            document.body.replaceChildren(...[1, 2, 3].map(number => {
+                const frame = document.createElement("iframe");
+                Object.assign(frame, {src: address, id: `part${number}`, height: 700, width: 900});
+                return frame;
+            }));
+        }""",
+        stage.host_page(),
+    )
+    for number in (1, 2, 3):
+        frame = page.frame_locator(f"#part{number}").frame_locator("#hosted")
+        heading = frame.get_by_role("heading", name=stage.name, exact=True)
+        expect(heading).to_be_visible(timeout=20_000)
+    assert len(stage.sessions()) == 1, "a second sign-in"
+    page.close()
+
+
 def sandboxed(page: Page, stage: Stage, allows: str, member: str = "jdoe") -> FrameLocator:
     """Have the host sandbox our frame, as a host may."""
     page.goto(f"{stage.host_page()}&member={member}")

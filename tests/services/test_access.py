@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from plugin.services import access
 from plugin.services.access import Role
 from plugin.services.guessing import SignInError
 from plugin.store.base import db, writing
+from plugin.store.journal import AuditEntry
 from plugin.store.people import ApiToken, User, UserSession
 from tests.house import House, open_house
 
@@ -174,3 +176,53 @@ def test_an_account_is_made_once(house: House) -> None:
     new_user(house)
     with pytest.raises(RuleError):
         new_user(house)
+
+
+def newest_entry() -> AuditEntry:
+    return db.session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).all()[0]
+
+
+def test_a_token_is_kept_as_it_was_asked_for_and_audited(house: House) -> None:
+    token = access.create_token(
+        house.runtime,
+        "anna",
+        "  report ",
+        Role.VIEWER,
+        7,
+        scopes=["devices:read"],
+        companies=frozenset({(2, "b"), (1, "a")}),
+    )
+    assert len(token) == 46
+    assert token.startswith("bh_")
+    found = access.find_token(token)
+    assert found is not None
+    assert (found.name, found.role, found.created_by) == ("report", "viewer", "anna")
+    assert found.expires_at == found.created_at + timedelta(days=7)
+    person = access.person_with_token(house.runtime, token)
+    assert person is not None
+    assert (person.scopes, person.companies) == (frozenset({"devices:read"}), {(1, "a"), (2, "b")})
+    entry = newest_entry()
+    assert (entry.actor, entry.action) == ("anna", "token.create")
+    assert entry.after == {"role": "viewer", "scopes": ["devices:read"], "days": 7}
+    access.create_token(house.runtime, "anna", " ", Role.VIEWER)
+    assert db.session.get_one(ApiToken, 2).name == "token"
+    assert db.session.get_one(ApiToken, 2).expires_at is None
+
+
+def test_ending_and_revoking_are_audited_once_and_harmless_for_what_is_not_there(
+    house: House,
+) -> None:
+    user, password = new_user(house)
+    access.sign_in(house.runtime, user.email, password)
+    access.create_token(house.runtime, "tester", "t", Role.VIEWER)
+    access.end_session(house.runtime, 1, "anna")
+    assert (newest_entry().actor, newest_entry().action) == ("anna", "session.end")
+    assert newest_entry().subject == user.email
+    access.revoke_token(house.runtime, 1, "anna")
+    assert (newest_entry().actor, newest_entry().action) == ("anna", "token.revoke")
+    assert newest_entry().subject == "t"
+    last = newest_entry().id
+    for number in (1, 99):
+        access.end_session(house.runtime, number, "anna")
+        access.revoke_token(house.runtime, number, "anna")
+    assert newest_entry().id == last

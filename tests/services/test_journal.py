@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, update
 from plugin.services import journal
 from plugin.store.base import db, writing
 from plugin.store.integrations import Preference
-from plugin.store.journal import AuditEntry
+from plugin.store.journal import AuditEntry, TicketLog
 from tests.databases import fresh_sqlite
 from tests.house import House, open_house
 
@@ -199,3 +199,11 @@ def test_two_swapped_entries_are_found(house: House) -> None:
 def test_entries_are_written_in_order(house: House) -> None:
     subjects = list(db.session.scalars(select(AuditEntry.subject).order_by(AuditEntry.id)))
     assert subjects == [f"thing {number}" for number in range(30)]
+
+
+def test_a_line_of_the_ticket_log_keeps_what_it_is_about(house: House) -> None:
+    with writing() as session:
+        journal.log_ticket(session, house.clock(), "made", "r" * 3000, ticket_id="7")
+    line = db.session.scalars(select(TicketLog)).one()
+    assert (line.decision, line.reason, line.ticket_id) == ("made", "r" * 2000, "7")
+    assert line.at <= house.clock()

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pyotp
 import pytest
+from sqlalchemy import select
 
 from plugin.domain.errors import RuleError
 from plugin.services import access, second_factor, secrets
 from plugin.services.access import CodeNeededError, Role
 from plugin.services.guessing import SignInError
-from plugin.store.base import writing
+from plugin.store.base import db, writing
+from plugin.store.journal import AuditEntry
 from plugin.store.people import User
 from tests.databases import fresh_sqlite
 from tests.house import House, open_house
@@ -122,6 +124,50 @@ def test_the_secret_is_sealed_at_its_account_and_rotates_with_the_others(
     assert secrets.rotate(house.runtime, "tester") == 1
     assert house.runtime.vault.key_id(user.totp_sealed) != before
     assert second_factor.answer(house.runtime, voucher(house), totp.at(house.clock())) is user
+
+
+def test_an_offer_comes_back_whole_by_its_voucher(house: House, user: User) -> None:
+    offer = second_factor.offer(house.runtime, user)
+    assert second_factor.offered(house.runtime, user, offer.voucher) == offer
+    assert offer.secret in offer.address
+    assert "ann%40msp.example" in offer.address
+    assert "issuer=Bridgehead" in offer.address
+    signing_in = second_factor.challenge(house.runtime, user.id)
+    with pytest.raises(RuleError, match="too long"):
+        second_factor.offered(house.runtime, user, signing_in)
+
+
+def test_an_account_without_a_second_factor_takes_no_code(house: House, user: User) -> None:
+    for code in ("", "000000", "abcd-efgh-jkmn"):
+        with pytest.raises(SignInError, match="wrong") as caught:
+            second_factor.check(house.runtime, user, code)
+        assert caught.value.field == "code"
+
+
+def test_guessing_codes_of_one_account_keeps_nobody_else_out(house: House, user: User) -> None:
+    set_up(house, user)
+    other, _ = access.create_user(house.runtime, "tester", "bob@msp.example", Role.VIEWER)
+    totp, _ = set_up(house, other)
+    for _ in range(5):
+        with pytest.raises(SignInError, match="wrong"):
+            second_factor.check(house.runtime, user, "000000")
+    with pytest.raises(SignInError, match="Wait") as caught:
+        second_factor.check(house.runtime, user, "000000")
+    assert caught.value.field == "code"
+    second_factor.check(house.runtime, other, totp.at(house.clock()))
+
+
+def test_a_used_recovery_code_is_in_the_audit_log(house: House, user: User) -> None:
+    _, codes = set_up(house, user)
+    second_factor.check(house.runtime, user, codes[0])
+    entry = db.session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
+    assert entry is not None
+    assert (entry.actor, entry.action, entry.subject) == (
+        user.email,
+        "user.recovery_code",
+        user.email,
+    )
+    assert entry.after == {"left": 9}
 
 
 def test_it_is_taken_off_again(house: House, user: User) -> None:

@@ -34,6 +34,10 @@ _GUIDED = {
     ),
 }
 
+_UNPROMISED = Advice(
+    "the remote answered something nobody promised", "check the address and version"
+)
+
 _GUIDED_BY_CODE = {
     "certificate": Advice(
         "the server shows a certificate that is not trusted, so somebody may listen in between",
@@ -163,12 +167,19 @@ def check(runtime: Runtime, connection: Connection) -> list[CheckStep]:
             _note(session, connection, refused_at=None)
             lanes = wake_parked(session, connection.id, now)
         else:
-            problem = f"{failed.name}: {failed.seen}"[:2000]
+            problem = _in_a_line(failed)
             _note(session, connection, state=ConnectionState.ATTENTION, problem=problem)
             lanes = []
     for lane in lanes:
         runtime.wake(lane)
     return steps
+
+
+def _in_a_line(failed: CheckStep) -> str:
+    """Return what a list says of a failed step: its cause, where that is more than a guess."""
+    general = {each.cause for each in (*_GUIDED.values(), _UNPROMISED)}
+    told = failed.seen if failed.cause in general else failed.cause
+    return f"{failed.name}: {told}"[:2000]
 
 
 def _all_kept(adapter: Adapter, steps: list[CheckStep]) -> list[dict[str, str]]:
@@ -246,5 +257,5 @@ def advice_for(error: EdgeError) -> Advice:
         return _GUIDED_BY_CODE[error.code]
     return next(
         (text for kind, text in _GUIDED.items() if isinstance(error, kind)),
-        Advice("the remote answered something nobody promised", "check the address and version"),
+        _UNPROMISED,
     )

@@ -110,3 +110,13 @@ def test_offers_are_read_as_they_were_written() -> None:
     told = offers(8491)
     assert read(written(told)) == told
     assert told[KSC].origin.startswith("https://127.0.0.1:")
+
+
+def test_the_list_names_the_cause_of_a_refusal(office: Office) -> None:
+    visitor, path = office.administrator, "/connections/new/eset_protect"
+    sent = form_of(visitor.read(f"{path}?sandbox=1"))
+    answer = visitor.post(path, sent | {"name": "Far away", "region": "us", "anyway": "1"})
+    assert answer.status_code == 303
+    listed = visitor.read("/connections?q=Far")
+    assert "Read groups: ESET signed the user in" in listed
+    assert "the region is wrong" in listed

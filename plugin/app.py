@@ -13,6 +13,7 @@ import plugin.hosts
 import plugin.vendors
 from plugin import blueprints, logs
 from plugin.blueprints import guard, withdrawn
+from plugin.blueprints.bodies import Gathering
 from plugin.blueprints.fast_inbox import FastInbox
 from plugin.domain.contracts import Host, Vendor
 from plugin.domain.errors import ConfigError
@@ -59,6 +60,7 @@ def create_app(
         raise ConfigError([f"route {each} does not say who may enter" for each in undeclared])
     if settings.fast_inbox:
         app.wsgi_app = FastInbox(app, app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = Gathering(app, app.wsgi_app)  # type: ignore[method-assign]
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
     return app

@@ -22,6 +22,12 @@ from plugin.ending import announced
 KILL_SECONDS = 8
 """How long requests may take to their end once the listener is closed."""
 
+WAITING = 1024
+"""How many requests may be on their way at once; threads are started as they are needed.
+
+Most of them wait for a slow sender: :class:`plugin.blueprints.bodies.Gathering` bounds the others.
+"""
+
 
 class Server(MPServer):
     """Granian with a grace between the TERM signal and the end of the listener."""
@@ -52,7 +58,7 @@ def make(wanted: dict[str, Any]) -> Server:
         interface=Interfaces.WSGI,
         factory=True,
         workers=wanted["workers"],
-        blocking_threads=16,
+        blocking_threads=WAITING,
         backlog=2048,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(),

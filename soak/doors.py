@@ -32,7 +32,7 @@ from soak.installation import Installation
 KIND, NOBODY = "connectwise_automate", "http://127.0.0.1:1"
 SIZE = "32m"
 EACH, HONEST, MOST_SECONDS = 400, 100, 1.0
-FULL_CALLS = 30
+FULL_CALLS, MOST_CALLS = 30, 5000
 
 
 def run() -> list[Row]:
@@ -141,7 +141,10 @@ def _full_disk(door: Door) -> Row:
     with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(4096))
-    full = [door.call() for _ in range(FULL_CALLS)]
+    full: list[tuple[int, float, str]] = []
+    # What the write-ahead log has room for is still taken, rightly: it is on the disk.
+    while len(full) < MOST_CALLS and sum(status != 204 for status, _, _ in full) < FULL_CALLS:
+        full.append(door.call())
     acknowledged |= {message for status, _, message in full if status == 204}
     statuses = Counter(status for status, _, _ in full)
     filler.unlink()

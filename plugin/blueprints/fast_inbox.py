@@ -4,19 +4,15 @@ Off unless the operator turns it on (``BRIDGEHEAD_FAST_INBOX``); the same tests 
 """
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any
 
 from flask import Flask
 
 from plugin import logs
 from plugin.blueprints import webhooks
+from plugin.blueprints.bodies import Application, Environ, StartResponse
 from plugin.blueprints.webhooks import Knock
-
-Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
-Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 class FastInbox:

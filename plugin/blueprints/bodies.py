@@ -1,0 +1,49 @@
+"""Bodies are received before anybody works on them.
+
+A sender that takes its time then holds a thread that only waits for it; how many requests are
+worked on at once stays small, so that neither the database nor the interpreter is crowded.
+"""
+
+import threading
+from collections.abc import Callable, Iterable
+from io import BytesIO
+from typing import Any
+
+from flask import Flask
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+AT_ONCE = 16
+"""How many requests one web process works on at once."""
+
+
+class Gathering:
+    """Receives each request's body, waits for its turn, and hands it to the application behind."""
+
+    def __init__(self, app: Flask, behind: Application) -> None:
+        """Stand before ``behind``, normally ``app.wsgi_app``."""
+        self._behind = behind
+        self._limit = app.config["MAX_CONTENT_LENGTH"] or 1_048_576
+        self._turns = threading.BoundedSemaphore(AT_ONCE)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request."""
+        self._receive(environ)
+        with self._turns:
+            return self._behind(environ, start_response)
+
+    def _receive(self, environ: Environ) -> None:
+        """Take in the body, unless its length already says that it will be refused."""
+        length: str = environ.get("CONTENT_LENGTH") or ""
+        if length:
+            size = int(length) if length.isascii() and length.isdigit() and len(length) < 16 else 0
+            if 0 < size <= self._limit:
+                environ["wsgi.input"] = BytesIO(environ["wsgi.input"].read(size))
+        elif environ.get("wsgi.input_terminated"):
+            body = environ["wsgi.input"].read(self._limit + 1)
+            environ["wsgi.input"] = BytesIO(body)
+            # Its length is known now, and one that is too much is refused instead of cut.
+            environ["CONTENT_LENGTH"] = str(len(body))
+            environ.pop("HTTP_TRANSFER_ENCODING", None)

@@ -13,6 +13,7 @@ from plugin.blueprints.guard import anyone, runtime
 from plugin.blueprints.guard import blueprint as new_blueprint
 from plugin.ending import is_ending
 from plugin.services import lists, reports
+from plugin.services.lags import lags
 from plugin.store import database
 from plugin.store.base import db
 
@@ -128,10 +129,16 @@ class _Installation:
             "Since the last good run, of the scope that is furthest behind",
             labels=["connection", "what"],
         )
+        behind = GaugeMetricFamily(
+            "bridgehead_integration_lag_seconds",
+            "Since an integration's companies and all its workspaces were last fetched well",
+            labels=["integration"],
+        )
         now = runtime().now()
         try:
-            workers, circuits, lags = reports.workers(now), reports.circuits(now), reports.lags(now)
+            workers, circuits = reports.workers(now), reports.circuits(now)
             budgets = reports.budgets(now)
+            by_connection, by_integration = lags(runtime())
         except SQLAlchemyError:
             current_app.logger.warning("metrics: the database did not answer")
             return
@@ -141,6 +148,8 @@ class _Installation:
             circuit.add_metric([str(number)], {"closed": 0.0, "half_open": 0.5}.get(state, 1.0))
         for number, left in sorted(budgets.items()):
             budget.add_metric([str(number)], left)
-        for (number, what), seconds in sorted(lags.items()):
+        for (number, what), seconds in sorted(by_connection.items()):
             lag.add_metric([str(number), what], max(seconds, 0.0))
-        yield from (seen, circuit, budget, lag)
+        for number, seconds in sorted(by_integration.items()):
+            behind.add_metric([str(number)], seconds)
+        yield from (seen, circuit, budget, lag, behind)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from plugin.domain.errors import BusyError
@@ -18,7 +18,6 @@ from plugin.store.base import db, writing
 from plugin.store.integrations import Connection
 from plugin.store.shared import ProcessReport
 from plugin.store.upsert import insert_into
-from plugin.store.work import RunState, SyncRun
 
 EVERY = 10.0
 FRESH, KEPT = timedelta(seconds=60), timedelta(hours=1)
@@ -95,24 +94,3 @@ def circuit_of(runtime: Runtime, connection: Connection) -> str:
     """Return a connection's worst breaker state, this process's own included."""
     told = circuits(runtime.now()).get(connection.id, "closed")
     return max(told, runtime.circuit(connection).state, key=_SHUT.index)
-
-
-def lags(now: datetime) -> dict[tuple[int, str], float]:
-    """Return the seconds since the last good run, by connection and what was fetched.
-
-    Of several scopes the one that is furthest behind counts.
-    """
-    good = (
-        select(SyncRun.connection_id, SyncRun.what, func.max(SyncRun.ended_at).label("ended"))
-        .join(Connection, Connection.id == SyncRun.connection_id)
-        .where(SyncRun.state.in_([RunState.DONE, RunState.PARTIAL]))
-        .where(Connection.deleted_at.is_(None))
-        .group_by(SyncRun.connection_id, SyncRun.what, SyncRun.scope)
-        .subquery()
-    )
-    rows = db.session.execute(
-        select(good.c.connection_id, good.c.what, func.min(good.c.ended)).group_by(
-            good.c.connection_id, good.c.what
-        )
-    )
-    return {(number, what): (now - ended).total_seconds() for number, what, ended in rows if ended}

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -68,11 +67,3 @@ def test_the_budget_is_that_of_the_worker_with_the_fewest_calls_left(house: Hous
     assert reports.budgets(house.clock()) == {connection.id: 97}
     house.clock.forward(90)
     assert reports.budgets(house.clock()) == {}
-
-
-def test_the_lag_counts_from_the_last_good_run(house: House) -> None:
-    connection = house.connect(HOST)
-    house.sync(connection)
-    house.clock.forward(120)
-    now: datetime = house.clock()
-    assert 115 <= reports.lags(now)[connection.id, "companies"] <= 150

@@ -1,6 +1,8 @@
 """What a person sees when something fails, and what monitoring sees."""
 
 import logging
+import re
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -147,3 +149,11 @@ def test_each_remote_is_told_by_its_number_and_never_by_name(empty_office: Offic
     assert "Canary" not in figures
     for secret in house.opened(connection).values():
         assert len(secret) < 6 or secret not in figures
+
+
+def test_every_example_alert_watches_a_figure_that_is_told(empty_office: Office) -> None:
+    alerts = (Path(__file__).parents[3] / "config/examples/alerts.yml").read_text("utf-8")
+    watched = set(re.findall(r"bridgehead_\w+", alerts))
+    told = set(re.findall(r"# TYPE (\w+)", empty_office.stranger().get("/metrics").text))
+    assert len(watched) >= 6
+    assert watched <= told

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 from sqlalchemy import func, select
 
 from plugin.sandbox.connect import offers
@@ -17,11 +17,20 @@ from plugin.store.work import TicketEntry
 from tests.blueprints.pages.office import Office, open_office
 from tests.browser import test_hands
 from tests.browser.test_hands import Hand, Keyboard, Plain, hand
-from tests.browser.test_walk import EMAIL, address, chromium, password, violations
+from tests.browser.test_walk import (
+    EMAIL,
+    LOOKS_ONLY,
+    RULES,
+    address,
+    chromium,
+    password,
+    violations,
+)
 
 __all__ = ["address", "chromium", "password"]
 
 pytestmark = test_hands.pytestmark
+FACES = [("light", 1280), ("dark", 1280), ("dark", 320), ("light", 320)]
 CLOUD, PSA = "Kaspersky Endpoint Security Cloud", "ConnectWise PSA"
 
 
@@ -50,7 +59,17 @@ def at(somebody: Hand, step: str) -> None:
     """See that the set-up stands at this step."""
     somebody.page.wait_for_url(re.compile(rf"/setup/{step}(#page)?$"))
     if isinstance(somebody, Keyboard):
-        assert violations(somebody.page) == []
+        in_every_look(somebody.page)
+
+
+def in_every_look(page: Page) -> None:
+    """Have axe judge a step, with the faults that it shows, in each look; then go back to one."""
+    for place, (scheme, width) in enumerate(FACES):
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        page.set_viewport_size({"width": width, "height": 900})
+        assert violations(page, {"runOnly": LOOKS_ONLY if place else RULES}) == [], (scheme, width)
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def leave_and_resume(somebody: Hand) -> None:
@@ -98,6 +117,7 @@ def test_everything_is_set_up_by_hand(
         somebody.write("Integration administrators", "nobody@else.example;No")
         somebody.button("Next")
         somebody.sees("Line 1: nobody@else.example is not registered")
+        at(somebody, "administrators")
         somebody.write("Integration administrators", "anna@msp.example;Anna")
         somebody.button("Next")
         at(somebody, "host")

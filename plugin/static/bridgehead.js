@@ -77,6 +77,14 @@
     for (const [name, value] of Object.entries(detail.parameters)) if (value === "") delete detail.parameters[name];
   });
   document.addEventListener("htmx:beforeRequest", () => say(""));
+  // The server took what was typed in: what it said of an earlier try holds no longer.
+  const forgetFaults = () => {
+    document.querySelectorAll("main .notice[data-focus], .field-error, #ladder-before").forEach((fault) => fault.remove());
+    document.querySelectorAll("[aria-invalid]").forEach((field) => {
+      field.removeAttribute("aria-invalid");
+      field.setAttribute("aria-describedby", field.getAttribute("aria-describedby").split(" ").filter((id) => document.getElementById(id)).join(" "));
+    });
+  };
   // An answer that grows shows each rung as it comes; only whole rungs that are new are added.
   const grow = (place, text) => {
     const told = document.createElement("template");
@@ -89,7 +97,11 @@
   document.addEventListener("htmx:beforeSend", ({ detail: { xhr, target } }) => {
     if (target.id !== "tried") return;
     target.replaceChildren();
-    xhr.addEventListener("progress", () => { if (xhr.getResponseHeader("Bridgehead-Grows") === "1") grow(target, xhr.responseText); });
+    xhr.addEventListener("progress", () => {
+      if (xhr.getResponseHeader("Bridgehead-Grows") !== "1") return;
+      forgetFaults();
+      grow(target, xhr.responseText);
+    });
   });
   document.addEventListener("htmx:afterSwap", ({ target }) => {
     document.querySelectorAll("#tried li.trying").forEach((rung) => rung.remove());

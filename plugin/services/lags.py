@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from sqlalchemy import exists, func, or_, select
+from sqlalchemy.orm import selectinload
 
-from plugin.domain.contracts import Scope, Vendor
 from plugin.runtime import Runtime
+from plugin.services.scopes import is_whole
 from plugin.services.sync import COMPANIES, DATA
 from plugin.store.base import db
 from plugin.store.integrations import Connection, Integration, IntegrationState, WorkspaceLink
@@ -55,8 +56,10 @@ def _by_connection(now: datetime, good: Good) -> dict[tuple[int, str], float]:
 
 def _by_integration(runtime: Runtime, good: Good) -> dict[int, float]:
     """Of the host's companies and the workspaces' data the one that is furthest behind counts."""
-    query = select(Integration).where(
-        Integration.deleted_at.is_(None), Integration.state == IntegrationState.ACTIVE
+    query = (
+        select(Integration)
+        .where(Integration.deleted_at.is_(None), Integration.state == IntegrationState.ACTIVE)
+        .options(selectinload(Integration.links))
     )
     now = runtime.now()
     return {
@@ -69,8 +72,7 @@ def _by_integration(runtime: Runtime, good: Good) -> dict[int, float]:
 def _moments(runtime: Runtime, integration: Integration, good: Good) -> Iterator[datetime]:
     """Yield when each part was last good; what never was counts from when it was first wanted."""
     yield good.get((integration.host_id, COMPANIES, ""), integration.created_at)
-    kind = runtime.adapter_class(integration.vendor.kind)
-    in_one = issubclass(kind, Vendor) and kind.scope is Scope.CONNECTION
+    whole = is_whole(runtime, integration.vendor)
     for link in integration.links:
-        scope = "" if in_one else link.workspace_id
+        scope = "" if whole else link.workspace_id
         yield good.get((integration.vendor_id, DATA, scope), link.added_at)

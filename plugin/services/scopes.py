@@ -19,11 +19,16 @@ def lane_of(connection_id: int, scope: str) -> str:
     return f"sync:{connection_id}:{scope}"[:120]
 
 
+def is_whole(runtime: Runtime, connection: Connection) -> bool:
+    """Tell whether a vendor is fetched in one go, not workspace by workspace."""
+    kind = runtime.adapter_class(connection.kind)
+    return issubclass(kind, Vendor) and kind.scope is Scope.CONNECTION
+
+
 def scopes_of(runtime: Runtime, connection: Connection) -> list[str]:
     """Return what is fetched apart at a vendor: each selected workspace, or all in one."""
     if connection.side != Side.VENDOR:
         return []
-    kind = runtime.adapter_class(connection.kind)
     selected = db.session.scalars(
         select(WorkspaceLink.workspace_id)
         .join(Integration)
@@ -35,6 +40,6 @@ def scopes_of(runtime: Runtime, connection: Connection) -> list[str]:
         .distinct()
         .order_by(WorkspaceLink.workspace_id)
     ).all()
-    if issubclass(kind, Vendor) and kind.scope is Scope.CONNECTION:
+    if is_whole(runtime, connection):
         return [""] if selected else []
     return list(selected)

@@ -12,12 +12,12 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from plugin.domain.bridges import Plan, balance, share_out
-from plugin.domain.contracts import Scope, Vendor
 from plugin.domain.pools import lend, slow, weigh
 from plugin.runtime import Runtime
 from plugin.services.bridges import tasks
 from plugin.services.bridges.history import automatic, is_alive, living, note
 from plugin.services.journal import SYSTEM, audit
+from plugin.services.scopes import is_whole
 from plugin.store.base import db, writing
 from plugin.store.bridges import Bridge, BridgeLease, BridgeLoan, BridgeTask, TaskState, hold_turn
 from plugin.store.integrations import (
@@ -127,17 +127,12 @@ def _owners(runtime: Runtime, mapped: set[int]) -> tuple[dict[str, int], dict[in
     for vendor_id, workspace_id, number, text in db.session.execute(query):
         if vendor_id not in vendors:
             continue
-        whole = _is_whole(runtime, vendors[vendor_id])
+        whole = is_whole(runtime, vendors[vendor_id])
         name = name_of(vendor_id, "" if whole else workspace_id)
         names[number] = text
         if name not in owners or (number in mapped and owners[name] not in mapped):
             owners[name] = number
     return owners, names
-
-
-def _is_whole(runtime: Runtime, connection: Connection) -> bool:
-    kind = runtime.adapter_class(connection.kind)
-    return issubclass(kind, Vendor) and kind.scope is Scope.CONNECTION
 
 
 def _weights(owners: Mapping[str, int], leases: Mapping[str, BridgeLease]) -> dict[str, float]:

@@ -36,10 +36,8 @@ class Gathering:
 
     def _receive(self, environ: Environ) -> None:
         """Take in the body, unless its length already says that it will be refused."""
-        length: str = environ.get("CONTENT_LENGTH") or ""
-        if length:
-            size = int(length) if length.isascii() and length.isdigit() and len(length) < 16 else 0
-            if 0 < size <= self._limit:
+        if environ.get("CONTENT_LENGTH"):
+            if 0 < (size := told_size(environ)) <= self._limit:
                 environ["wsgi.input"] = BytesIO(environ["wsgi.input"].read(size))
         elif environ.get("wsgi.input_terminated"):
             body = environ["wsgi.input"].read(self._limit + 1)
@@ -47,3 +45,9 @@ class Gathering:
             # Its length is known now, and one that is too much is refused instead of cut.
             environ["CONTENT_LENGTH"] = str(len(body))
             environ.pop("HTTP_TRANSFER_ENCODING", None)
+
+
+def told_size(environ: Environ) -> int:
+    """Return the length in bytes that a request tells of its body; 0 where it tells none."""
+    length: str = environ.get("CONTENT_LENGTH") or ""
+    return int(length[:18]) if length.isascii() and length.isdigit() else 0

@@ -11,7 +11,7 @@ from flask import Flask
 
 from plugin import logs
 from plugin.blueprints import webhooks
-from plugin.blueprints.bodies import Application, Environ, StartResponse
+from plugin.blueprints.bodies import Application, Environ, StartResponse, told_size
 from plugin.blueprints.webhooks import Knock
 
 
@@ -19,7 +19,7 @@ class FastInbox:
     """Answers hosts' calls, and hands every other request to the application behind it."""
 
     def __init__(self, app: Flask, behind: Application) -> None:
-        """Stand before ``behind``, normally ``app.wsgi_app``."""
+        """Stand before ``behind``, normally ``app.wsgi_app``, and behind a :class:`Gathering`."""
         self._app, self._behind = app, behind
         self._limit = app.config["MAX_CONTENT_LENGTH"] or 1_048_576
 
@@ -46,17 +46,9 @@ class FastInbox:
         return [] if method == "HEAD" else [body]
 
     def _body(self, environ: Environ) -> bytes | None:
-        """Read the body; None when it is too large. Without a length there is none."""
-        length: str = environ.get("CONTENT_LENGTH") or ""
-        if length:
-            size = int(length) if length.isascii() and length.isdigit() else 0
-            if size > self._limit:
-                return None
-            return bytes(environ["wsgi.input"].read(size))
-        if not environ.get("wsgi.input_terminated"):
-            return b""
-        body = bytes(environ["wsgi.input"].read(self._limit + 1))
-        return None if len(body) > self._limit else body
+        """Read the body that :class:`Gathering` has received; None when it is too large."""
+        size = told_size(environ)
+        return bytes(environ["wsgi.input"].read(size)) if size <= self._limit else None
 
 
 def _headers(environ: Environ) -> list[tuple[str, str]]:

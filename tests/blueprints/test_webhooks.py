@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from werkzeug.test import Client, TestResponse
 
 from plugin.blueprints import guard, webhooks
+from plugin.blueprints.bodies import Gathering
 from plugin.blueprints.fast_inbox import FastInbox
 from plugin.domain.errors import TransientError
 from plugin.store.base import db, write_lock, writing
@@ -62,7 +63,7 @@ def open_door(app: Flask, play: Scene, *, fast: bool) -> Client:
     app.extensions["bridgehead"] = play.runtime
     guard.install(app)
     app.register_blueprint(webhooks.blueprint)
-    return Client(FastInbox(app, app.wsgi_app) if fast else app.wsgi_app)
+    return Client(Gathering(app, FastInbox(app, app.wsgi_app) if fast else app.wsgi_app))
 
 
 @pytest.fixture(params=["blueprint", "fast inbox"])

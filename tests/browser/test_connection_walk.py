@@ -1,6 +1,5 @@
 """The steps of ESET's manual for connections, walked in a real Chromium, and its rules broken."""
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +13,8 @@ from plugin.edge.inprocess import InProcess
 from plugin.services import connections
 from plugin.store.base import db
 from tests.blueprints.pages.office import Office, open_office
+from tests.browser.chromium import SOAK_MARKS
 from tests.browser.test_walk import (  # noqa: F401 - fixtures
-    CHROMIUM,
     address,
     chromium,
     violations,
@@ -24,16 +23,7 @@ from tests.browser.test_walk import (  # noqa: F401 - fixtures
 ESET = "eset_protect"
 NAME = "ESET PROTECT Connection Name"
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not os.environ.get("BRIDGEHEAD_SOAK"), reason="left to the soak: it is long"
-    ),
-    pytest.mark.skipif(
-        not CHROMIUM.exists(), reason=f"{CHROMIUM} is missing: `make browser` installs it"
-    ),
-]
+pytestmark = SOAK_MARKS
 
 
 class Unhurried(InProcess):

@@ -25,21 +25,15 @@ from plugin.services.access import Role
 from plugin.store.base import writing
 from plugin.store.people import User
 from tests.blueprints.pages.office import PASSWORD
+from tests.browser.chromium import CHROMIUM, MARKS
 from tests.browser.stage import Stage, staged
 
-CHROMIUM = Path("/usr/bin/chromium")
 NO_THIRD_PARTY = {"profile": {"cookie_controls_mode": 1, "block_third_party_cookies": True}}
 NO_COOKIES = {"profile": {"default_content_setting_values": {"cookies": 2}}}
 SOAK = bool(os.environ.get("BRIDGEHEAD_SOAK"))
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not CHROMIUM.exists(), reason=f"{CHROMIUM} is missing: `make browser` installs it"
-    ),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")

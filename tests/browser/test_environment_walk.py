@@ -1,6 +1,5 @@
 """Production, beta and back by the pages of a real Chromium: nothing of beta shows through."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -13,24 +12,16 @@ from plugin.store.mirror import DeviceRow, WorkspaceRow
 from plugin.store.work import SyncRun
 from tests.blueprints.pages.office import Office, open_office
 from tests.blueprints.pages.test_environment_walls import lock
+from tests.browser.chromium import SOAK_MARKS
 from tests.browser.test_integrations import window
-from tests.browser.test_walk import CHROMIUM, address, chromium, violations
+from tests.browser.test_walk import address, chromium, violations
 
 CLOUD = "kaspersky_cloud"
 LISTS = ("/", "/connections", "/integrations", "/integrations/new", "/devices", "/statistics")
 
 __all__ = ["address", "chromium"]  # fixtures
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not os.environ.get("BRIDGEHEAD_SOAK"), reason="left to the soak: it is long"
-    ),
-    pytest.mark.skipif(
-        not CHROMIUM.exists(), reason=f"{CHROMIUM} is missing: `make browser` installs it"
-    ),
-]
+pytestmark = SOAK_MARKS
 
 
 @pytest.fixture(scope="module")

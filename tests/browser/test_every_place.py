@@ -4,7 +4,6 @@ The pages as they are when all is well are walked in test_walk; here are their o
 the soak.
 """
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 
@@ -24,20 +23,12 @@ from tests.blueprints.pages.filling import fill
 from tests.blueprints.pages.office import Office, Visitor, open_office
 from tests.blueprints.pages.test_deleting import refused_farewell
 from tests.blueprints.pages.test_pages import EVERY
-from tests.browser.test_walk import CHROMIUM, FRAGMENTS, LOOKS_ONLY, RULES, chromium, violations
+from tests.browser.chromium import SOAK_MARKS
+from tests.browser.test_walk import FRAGMENTS, chromium, judged
 
 __all__ = ["chromium"]
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not CHROMIUM.exists(), reason=f"{CHROMIUM} is missing: `make browser` installs it"
-    ),
-    pytest.mark.skipif(
-        not os.environ.get("BRIDGEHEAD_SOAK"), reason="left to the soak: it is long"
-    ),
-]
+pytestmark = SOAK_MARKS
 LOOKS = [("light", 1280), ("dark", 1280), ("dark", 400), ("light", 320)]
 EMPTY = "?q=nothing-is-called-so"
 State = Callable[[Page, str], None]
@@ -112,17 +103,6 @@ def in_beta(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         place.close()
 
 
-def judged(page: Page) -> list[str]:
-    """Return what axe finds: everything in the first look, in the others what may differ."""
-    told = []
-    for place, (scheme, width) in enumerate(LOOKS):
-        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-        page.set_viewport_size({"width": width, "height": 900})
-        rules = {"runOnly": LOOKS_ONLY if place else RULES}
-        told += [f"{scheme} {width}: {each}" for each in violations(page, rules)]
-    return told
-
-
 def walked(place: Place, chromium: Browser, states: dict[str, State]) -> dict[str, list[str]]:
     """Bring about each state in a window of its own; return what was found, by its name."""
     found = {}
@@ -130,7 +110,7 @@ def walked(place: Place, chromium: Browser, states: dict[str, State]) -> dict[st
         context = place.window(chromium)
         page = context.new_page()
         bring_about(page, place.address)
-        if told := judged(page):
+        if told := judged(page, LOOKS):
             found[name] = told
         context.close()
     return found

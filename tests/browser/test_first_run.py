@@ -1,26 +1,17 @@
 """The first run on plain http on this machine, in a Chromium as it is: no flag of the browser's."""
 
-import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
-from werkzeug.serving import make_server
 
 from plugin.services import setting_up
 from tests.blueprints.pages.office import PASSWORD, Office, open_office
-from tests.browser.test_walk import CHROMIUM, violations
+from tests.browser.chromium import CHROMIUM, SOAK_MARKS, served
+from tests.browser.test_walk import violations
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not CHROMIUM.exists(), reason=f"{CHROMIUM} is missing: `make browser` installs it"
-    ),
-    pytest.mark.skipif(not os.environ.get("BRIDGEHEAD_SOAK"), reason="left to the soak"),
-]
+pytestmark = SOAK_MARKS
 
 
 @pytest.fixture
@@ -33,13 +24,8 @@ def office(tmp_path: Path) -> Iterator[Office]:
 @pytest.fixture
 def address(office: Office) -> Iterator[str]:
     """Serve it on plain http."""
-    server = make_server("127.0.0.1", 0, office.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://localhost:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(office.app) as address:
+        yield address.replace("127.0.0.1", "localhost")
 
 
 def test_from_the_printed_link_to_a_change_and_out_again(office: Office, address: str) -> None:

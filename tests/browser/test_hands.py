@@ -1,6 +1,5 @@
 """The main flows done twice: with the keyboard alone, and with scripts off. For the soak."""
 
-import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -16,21 +15,13 @@ from plugin.store.base import writing
 from tests.blueprints.pages.office import Office
 from tests.blueprints.pages.test_deleting import refused_farewell
 from tests.blueprints.pages.test_pinning import server
-from tests.browser.test_walk import CHROMIUM, EMAIL, address, chromium, office, password
+from tests.browser.chromium import SOAK_MARKS
+from tests.browser.test_walk import EMAIL, address, chromium, office, password
 from tests.edge.servers import Server
 
 __all__ = ["address", "chromium", "office", "password", "server"]
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not CHROMIUM.exists(), reason=f"{CHROMIUM} is missing: `make browser` installs it"
-    ),
-    pytest.mark.skipif(
-        not os.environ.get("BRIDGEHEAD_SOAK"), reason="left to the soak: it is long"
-    ),
-]
+pytestmark = SOAK_MARKS
 MOST_STOPS = 150
 
 

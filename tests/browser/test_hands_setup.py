@@ -19,12 +19,10 @@ from tests.browser import test_hands
 from tests.browser.test_hands import Hand, Keyboard, Plain, hand
 from tests.browser.test_walk import (
     EMAIL,
-    LOOKS_ONLY,
-    RULES,
     address,
     chromium,
+    judged,
     password,
-    violations,
 )
 
 __all__ = ["address", "chromium", "password"]
@@ -64,10 +62,7 @@ def at(somebody: Hand, step: str) -> None:
 
 def in_every_look(page: Page) -> None:
     """Have axe judge a step, with the faults that it shows, in each look; then go back to one."""
-    for place, (scheme, width) in enumerate(FACES):
-        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-        page.set_viewport_size({"width": width, "height": 900})
-        assert violations(page, {"runOnly": LOOKS_ONLY if place else RULES}) == [], (scheme, width)
+    assert judged(page, FACES) == []
     page.emulate_media(color_scheme="light")
     page.set_viewport_size({"width": 1280, "height": 900})
 

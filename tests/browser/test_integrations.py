@@ -1,19 +1,18 @@
 """The steps of the vendors' manuals in a real Chromium, with every rule tried in the breach."""
 
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
-from werkzeug.serving import make_server
 
 from plugin.services import connections, integration_changes, integrations
 from plugin.store.integrations import Integration
 from tests.blueprints.pages.office import Office, open_office
-from tests.browser.test_walk import CHROMIUM, chromium, violations
+from tests.browser.chromium import MARKS, served
+from tests.browser.test_walk import chromium, violations
 
 AUTOMATE, TIGERPAW, CLOUD = "connectwise_automate", "tigerpaw", "kaspersky_cloud"
 OWN, ANNA, BEN = "integration@msp.example", "anna@msp.example", "ben@msp.example"
@@ -25,13 +24,7 @@ REFUSED = "Failed to load resource: the server responded with a status of 4"
 
 __all__ = ["chromium"]  # a fixture
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not CHROMIUM.exists(), reason=f"{CHROMIUM} is missing: `make browser` installs it"
-    ),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +39,8 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
 @pytest.fixture(scope="module")
 def address(office: Office) -> Iterator[str]:
     """Serve the installation on loopback."""
-    server = make_server("127.0.0.1", 0, office.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(office.app) as address:
+        yield address
 
 
 @contextmanager

@@ -2,23 +2,21 @@
 
 import os
 import re
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from werkzeug.serving import make_server
 
 from plugin.services import access
 from plugin.services.access import Role
 from tests.blueprints.pages.filling import fill
 from tests.blueprints.pages.office import PASSWORD, Office, open_office
 from tests.blueprints.pages.test_pages import EVERY
+from tests.browser.chromium import CHROMIUM, MARKS, served
 
-CHROMIUM = Path("/usr/bin/chromium")
 EMAIL = "walker@example.com"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 FRAGMENTS = (
@@ -50,13 +48,7 @@ if SOAK:
     LOOKS = [(scheme, width) for scheme in ("light", "dark") for width in (1280, 768, 400, 320)]
 NARROWEST = 320
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not CHROMIUM.exists(), reason=f"{CHROMIUM} is missing: `make browser` installs it"
-    ),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
@@ -70,13 +62,8 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
 @pytest.fixture(scope="module")
 def address(office: Office) -> Iterator[str]:
     """Serve the installation on loopback."""
-    server = make_server("127.0.0.1", 0, office.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(office.app) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +109,17 @@ def violations(page: Page, rules: Mapping[str, object] | None = None) -> list[st
     found = Axe().run(page, options=options).response["violations"]
     told = [f"{each['id']}: {[node['html'][:120] for node in each['nodes'][:2]]}" for each in found]
     return told + _too_wide(page)
+
+
+def judged(page: Page, looks: Sequence[tuple[str, int]]) -> list[str]:
+    """Return what axe finds: everything in the first look, in the others what may differ."""
+    told = []
+    for place, (scheme, width) in enumerate(looks):
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        page.set_viewport_size({"width": width, "height": 900})
+        rules = {"runOnly": LOOKS_ONLY if place else RULES}
+        told += [f"{scheme} {width}: {each}" for each in violations(page, rules)]
+    return told
 
 
 def _too_wide(page: Page) -> list[str]:

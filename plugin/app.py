@@ -21,6 +21,7 @@ from plugin.edge.discovery import find_adapters
 from plugin.engine import make_engine
 from plugin.engine.memory import use_one_arena
 from plugin.runtime import Runtime, utc_now
+from plugin.services import budgets
 from plugin.services.handlers import HANDLERS, HOOKS, PERIODIC
 from plugin.services.reports import keep_reporting
 from plugin.services.work import work
@@ -44,6 +45,7 @@ def create_app(
     app = Flask("plugin")
     app.config["MAX_CONTENT_LENGTH"] = settings.limits.inbox.body_bytes
     database.configure(app, settings.database_url)
+    shared = budgets.of_process(app)
     app.extensions["bridgehead"] = Runtime(
         settings=settings,
         vault=Vault.load(settings.data, settings.vault_key),
@@ -51,6 +53,7 @@ def create_app(
         vendors=cast(Mapping[str, type[Vendor]], find_adapters(plugin.vendors)),
         now=now,
         transports={} if transports is None else transports,
+        budget_of=None if shared is None else shared.of,
     )
     guard.install(app)
     withdrawn.install(app)

@@ -17,7 +17,7 @@ from plugin.edge.addresses import AddressGuard
 from plugin.edge.circuit import Circuit
 from plugin.edge.http import Http, Timeouts
 from plugin.edge.link import Classify, Link, stand_in
-from plugin.edge.pace import Pace
+from plugin.edge.pace import Pace, SharedBudget
 from plugin.settings import EffectiveEnvironment, Environment, Settings
 from plugin.settings import Pace as PaceLimit
 from plugin.store.base import db
@@ -51,6 +51,8 @@ class Runtime:
     """Settings, vault, the adapters that exist, the only clock, and the way to wake a lane.
 
     ``transports`` lets tests put a WSGI application in the place of the network, by origin.
+    ``budget_of`` gives the budget that a connection's calls share with those of other processes,
+    by the connection's number, its calls a second and its burst.
     """
 
     settings: Settings
@@ -60,6 +62,7 @@ class Runtime:
     now: Callable[[], datetime] = utc_now
     waker: list[Callable[[str], None]] = field(default_factory=list)
     transports: Mapping[str, Any] = field(default_factory=dict)
+    budget_of: Callable[[int, float, int], SharedBudget] | None = None
     hearing: Hearing = field(default_factory=lambda: Hearing(utc_now, monotonic), repr=False)
     _made: threading.local = field(default_factory=threading.local, repr=False)
     _shared: dict[int, _Shared] = field(default_factory=dict, repr=False)
@@ -161,7 +164,7 @@ class Runtime:
             return {number: shared.circuit.state for number, shared in self._shared.items()}
 
     def budgets(self) -> dict[int, int]:
-        """Return the calls that this process may make at once, by connection number."""
+        """Return the calls that may be made at once, by connection number, as known here."""
         with self._lock:
             return {number: shared.pace.left() for number, shared in self._shared.items()}
 
@@ -192,7 +195,13 @@ class Runtime:
             window=limits.window,
             rest=limits.open,
         )
-        return _Shared(Pace(pace.per_second, pace.burst), circuit)
+        saved = inspect(connection).has_identity
+        shared = (
+            self.budget_of(connection.id, pace.per_second, pace.burst)
+            if self.budget_of is not None and saved
+            else None
+        )
+        return _Shared(Pace(pace.per_second, pace.burst, shared=shared), circuit)
 
     def _door(self, connection: Connection, settings: Mapping[str, str]) -> Any:  # noqa: ANN401
         shared = self._shared_by(connection)

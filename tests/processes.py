@@ -6,7 +6,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.services.sender", "tests.engine.worker"])
+_context.set_forkserver_preload(
+    ["tests.services.sender", "tests.services.spender", "tests.engine.worker"]
+)
 
 
 def start(target: Callable[..., None], *arguments: object) -> BaseProcess:

@@ -121,7 +121,7 @@ class _Installation:
         )
         budget = GaugeMetricFamily(
             "bridgehead_budget_left",
-            "Calls that may go to a remote at once, of the worker that has the fewest left",
+            "Calls that may go to a remote at once, by the budget that all processes share",
             labels=["connection"],
         )
         lag = GaugeMetricFamily(

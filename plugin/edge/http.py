@@ -249,9 +249,14 @@ class Http:
             error = ask(answer) if ask else None
             if error is not None:
                 if answer.status == 429 and error.retry_after:
-                    self._paused_until = monotonic() + error.retry_after
+                    self._pause(error.retry_after)
                 raise error
         return answer
+
+    def _pause(self, seconds: float) -> None:
+        self._paused_until = monotonic() + seconds
+        if self._pace is not None:
+            self._pace.pause(seconds)
 
     def _open(self, target: str, call: _Call) -> requests.Response:
         wanted = requests.Request(call.method, self._origin + target, **call.parts)

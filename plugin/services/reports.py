@@ -14,7 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from plugin.domain.errors import BusyError
 from plugin.runtime import Runtime
+from plugin.store import budgets as shared_budgets
 from plugin.store.base import db, writing
+from plugin.store.database import is_postgresql
 from plugin.store.integrations import Connection
 from plugin.store.shared import ProcessReport
 from plugin.store.upsert import insert_into
@@ -74,11 +76,15 @@ def circuits(now: datetime) -> dict[int, str]:
 
 
 def budgets(now: datetime) -> dict[int, int]:
-    """Return the calls that each connection may make at once, the least of all living workers."""
+    """Return the calls that each connection may make at once.
+
+    The shared budget's, or where there is none the least that a living worker tells.
+    """
     least: dict[int, int] = {}
     for number, told in _told(now):
         least[number] = min(least.get(number, told["left"]), told["left"])
-    return least
+    shared = shared_budgets.left(db.session()) if is_postgresql(db.engine) else {}
+    return {number: shared.get(number, left) for number, left in least.items()}
 
 
 def _told(now: datetime) -> Iterator[tuple[int, dict[str, Any]]]:

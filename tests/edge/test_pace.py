@@ -2,7 +2,6 @@ import time
 from threading import Thread
 
 import pytest
-from pyrate_limiter import InMemoryBucket, Rate
 
 from plugin.edge.pace import Pace
 
@@ -30,11 +29,43 @@ def test_what_is_left_falls_with_each_permit_and_grows_again() -> None:
     assert pace.left() == 1
 
 
-def test_two_paces_on_one_bucket_share_the_count() -> None:
-    bucket = InMemoryBucket([Rate(1, 60_000)])
-    first, second = Pace(1, bucket=bucket), Pace(1, bucket=bucket)
-    assert first.take() == 0.0
-    assert second.take() == pytest.approx(60, abs=1)
+class Told:
+    """A shared budget that says what it is told to say."""
+
+    def __init__(self, *answers: float | None) -> None:
+        self.answers, self.pauses = list(answers), list[float]()
+
+    def take(self) -> float | None:
+        return self.answers.pop(0)
+
+    def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+
+
+def test_the_shared_budget_decides_while_it_answers() -> None:
+    pace = Pace(per_second=0.01, burst=1, shared=Told(0.0, 0.0, 7.0))
+    assert [pace.take() for _ in range(3)] == [0.0, 0.0, 7.0]
+    assert (pace.taken_here, pace.waited_here) == (2, 7.0)
+
+
+def test_the_pace_is_kept_alone_where_nobody_answers_and_what_was_shared_counts() -> None:
+    pace = Pace(per_second=0.01, burst=2, shared=Told(0.0, None, None))
+    assert [pace.take(), pace.take()] == [0.0, 0.0]
+    assert pace.take() == pytest.approx(100, abs=2)
+
+
+def test_a_pause_holds_for_every_thread_and_is_told_to_the_others() -> None:
+    shared = Told()
+    pace = Pace(per_second=100, burst=100, shared=shared)
+    pace.pause(60)
+    assert pace.take() == pytest.approx(60, abs=2)
+    assert (pace.left(), shared.pauses) == (0, [60])
+
+
+def test_no_pause_is_longer_than_an_hour_at_a_time() -> None:
+    pace = Pace(per_second=100)
+    pace.pause(10**9)
+    assert pace.take() == pytest.approx(3600, abs=2)
 
 
 def test_each_thread_knows_how_many_permits_it_took_itself() -> None:

@@ -4,32 +4,17 @@ The data lies on a small file system in memory, made and mounted for this; that 
 """
 
 import contextlib
-import json
-import os
 import socket
 import subprocess
-import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
-import uuid
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.table import Row
-from plugin.app import create_app
-from plugin.hosts.connectwise_automate.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
-from plugin.sandbox.emulators import EMULATORS
-from plugin.services import connections
-from plugin.settings import load
-from plugin.store.base import db
-from soak.cluster import Part
-from soak.installation import Installation
+from soak._door import Door
 
-KIND, NOBODY = "connectwise_automate", "http://127.0.0.1:1"
 SIZE = "32m"
 EACH, HONEST, MOST_SECONDS = 400, 100, 1.0
 FULL_CALLS, MOST_CALLS = 30, 5000
@@ -54,55 +39,6 @@ def _small_disk() -> Iterator[Path]:
             yield Path(name)
         finally:
             subprocess.run(["umount", "--lazy", name], check=True)
-
-
-class Door(Installation):
-    """A web process alone, with a connection whose scripts call it."""
-
-    def __init__(self, folder: Path) -> None:
-        """Prepare in ``folder``; nothing is started yet."""
-        super().__init__(folder)
-        del self.environment["BRIDGEHEAD_SANDBOX_PORT"]
-        self.log = Path(tempfile.gettempdir()) / f"doors-{os.getpid()}.log"
-        command = [sys.executable, "-m", "plugin.cli", "web"]
-        self.part = Part("web", command, self.environment, self.log)
-        self.token = self.secret = ""
-
-    def start(self) -> None:
-        """Make the tables and the connection, and wait until it answers."""
-        command = [sys.executable, "-m", "plugin.cli", "db", "upgrade"]
-        subprocess.run(command, env=self.environment, check=True, capture_output=True)
-        app = create_app(load({k: v for k, v in self.environment.items() if "BRIDGEHEAD_" in k}))
-        with app.app_context():
-            given = EMULATORS[KIND](origin=NOBODY).connection_settings()
-            runtime = app.extensions["bridgehead"]
-            made = connections.create(
-                runtime, "soak", KIND, "Automate", given, origin_override=NOBODY
-            )
-            self.token, self.secret = made.webhook_token or "", given["webhook_secret"]
-            db.session.remove()
-            db.engine.dispose()
-        self.part.look()
-        self.wait_for(self.is_ready, 600, "the web process is not ready")
-
-    def call(self) -> tuple[int, float, str]:
-        """Send one signed call: the status, the seconds, and the message's id."""
-        message, moment = str(uuid.uuid4()), str(int(time.time()))
-        said = {"event": "computer_online", "computer_id": "1", "client_id": "1"}
-        said |= {"message_id": message, "occurred_at": datetime.now(UTC).isoformat()}
-        body = json.dumps(said | {"details": {"pad": "x" * 1200}}).encode()
-        signature = sign(self.secret, moment, body)
-        headers = {TIMESTAMP_HEADER: moment, SIGNATURE_HEADER: signature}
-        url, started = f"{self.address}/webhooks/{self.token}", time.monotonic()
-        try:
-            request = urllib.request.Request(url, body, headers)
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                status = int(answer.status)
-        except urllib.error.HTTPError as refused:
-            status = refused.code
-        except OSError:
-            status = 0
-        return status, time.monotonic() - started, message
 
 
 def _slow_clients(door: Door) -> Row:
@@ -155,7 +91,7 @@ def _full_disk(door: Door) -> Row:
         if again := status == 204:
             acknowledged.add(message)
     seconds = time.monotonic() - started
-    lost, whole = _look(door, acknowledged)
+    lost, whole = len(acknowledged - door.stored()), door.whole()
     told = ", ".join(f"{count} × {status}" for status, count in sorted(statuses.items()))
     return Row(
         "QR8",
@@ -166,15 +102,3 @@ def _full_disk(door: Door) -> Row:
         "429, nothing lost, whole",
         again and not lost and whole == "ok" and statuses.keys() <= {204, 429} and 429 in statuses,
     )
-
-
-def _look(door: Door, acknowledged: set[str]) -> tuple[int, str]:
-    """Count acknowledged calls that are not stored, and check the file."""
-    app = create_app(load({k: v for k, v in door.environment.items() if "BRIDGEHEAD_" in k}))
-    with app.app_context():
-        bodies = db.session.scalars(db.text("SELECT body FROM delivery")).all()
-        stored = {json.loads(body)["message_id"] for body in bodies}
-        whole = db.session.scalar(db.text("PRAGMA integrity_check"))
-        db.session.remove()
-        db.engine.dispose()
-    return len(acknowledged - stored), str(whole)

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.process import BaseProcess
 
@@ -87,26 +86,11 @@ def test_what_was_acknowledged_survives_a_killed_receiver(play: Scene) -> None:
     assert {str(row.id) for row in rows} == jobs
 
 
-@contextmanager
-def frozen_server() -> Iterator[None]:
-    """Stop every process of the PostgreSQL server, as a dying disk would."""
-    server = postgresql_server(durable=False)
-    server.processes()[0].suspend()  # first, so that it makes no more children
-    everyone = server.processes()
-    for process in everyone[1:]:
-        process.suspend()
-    try:
-        yield
-    finally:
-        for process in everyone:
-            process.resume()
-
-
 def test_a_frozen_server_makes_it_busy_in_two_seconds_and_loses_nothing(postgresql: str) -> None:
     with scene(postgresql) as play:
         door = Door(play, open_door(play.app, play, fast=False))
         assert door.send().status_code == 204
-        with frozen_server():
+        with postgresql_server(durable=False).frozen():
             for number in range(3):
                 started = time.monotonic()
                 with ThreadPoolExecutor(1) as unprepared:  # a server's thread that never called

@@ -12,7 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import plugin.hosts
 import plugin.vendors
 from plugin import blueprints, logs
-from plugin.blueprints import guard, withdrawn
+from plugin.blueprints import guard, presence, withdrawn
 from plugin.blueprints.bodies import Gathering
 from plugin.blueprints.fast_inbox import FastInbox
 from plugin.domain.contracts import Host, Vendor
@@ -55,6 +55,7 @@ def create_app(
         transports={} if transports is None else transports,
         budget_of=None if shared is None else shared.of,
     )
+    presence.install(app)
     guard.install(app)
     withdrawn.install(app)
     blueprints.install(app)

@@ -9,8 +9,10 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
+from plugin.blueprints import presence
 from plugin.blueprints.guard import anyone, runtime
 from plugin.blueprints.guard import blueprint as new_blueprint
+from plugin.domain.errors import BusyError
 from plugin.ending import is_ending
 from plugin.services import lists, reports
 from plugin.services.lags import lags
@@ -62,7 +64,10 @@ def ready() -> tuple[Response, int]:
     if is_ending():
         return jsonify(ready=False, problems=[ENDING]), 503
     try:
+        presence.require()
         schema = database.check()
+    except BusyError:
+        return jsonify(ready=False, problems=["the database is away (it does not answer)"]), 503
     except SQLAlchemyError as error:
         db.session.rollback()
         return jsonify(

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from flask import has_request_context
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, TypeDecorator, event
 from sqlalchemy.dialects import sqlite as sqlite_dialect
@@ -138,7 +139,9 @@ class _Turn(threading.local):
 
 _turn = _Turn()
 _locks: dict[str, WriteLock] = {}
-WAIT_SECONDS = 10.0
+WAIT_SECONDS, REQUEST_SECONDS = 10.0, 1.5
+"""How long background work waits for its turn, and a request: somebody waits for its answer."""
+_BY_CALLER = -1.0
 
 
 def write_lock(engine: Engine) -> WriteLock | None:
@@ -149,13 +152,17 @@ def write_lock(engine: Engine) -> WriteLock | None:
     return _locks.setdefault(path, WriteLock(Path(f"{path}.lock")))
 
 
+def _patience() -> float:
+    return REQUEST_SECONDS if has_request_context() else WAIT_SECONDS
+
+
 @contextmanager
-def writing(timeout: float | None = WAIT_SECONDS) -> Iterator[Session]:
+def writing(timeout: float | None = _BY_CALLER) -> Iterator[Session]:
     """Open one write transaction: commits at the end, rolls back on any exception.
 
     What was read before is read again inside, so that decisions rest on what is true now. Inside
     an outer ``writing`` it joins that one. Never make a network call in here. BusyError when the
-    turn does not come within ``timeout`` seconds.
+    turn does not come within ``timeout`` seconds; by default a request waits for a shorter time.
     """
     session: Session = db.session()
     if _turn.depth:
@@ -165,7 +172,7 @@ def writing(timeout: float | None = WAIT_SECONDS) -> Iterator[Session]:
     session.commit()  # ends the reading transaction, so that its snapshot is not written upon
     lock = write_lock(db.engine)
     if lock is not None:
-        lock.acquire(timeout)
+        lock.acquire(_patience() if timeout == _BY_CALLER else timeout)
     _turn.depth = 1
     try:
         yield session

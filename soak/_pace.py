@@ -66,19 +66,21 @@ class _Pace:
 
     def __init__(self, door: Door, callers: int) -> None:
         self._door, self._count = door, callers
-        self._due: asyncio.Queue[float] = asyncio.Queue()
+        self._due: asyncio.Queue[tuple[float, str, bytes]] = asyncio.Queue()
         self._answers = Answers()
 
     async def run(self, rate: float, seconds: float, halfway: Callable[[], None] | None) -> Answers:
         callers = [asyncio.create_task(self._call()) for _ in range(self._count)]
-        started, total = time.perf_counter(), int(rate * seconds)
-        for number in range(total):
+        # Sender and server share the processors, so all is made and signed beforehand.
+        calls = [self._made() for _ in range(int(rate * seconds))]
+        started, total = time.perf_counter(), len(calls)
+        for number, call in enumerate(calls):
             due = started + number / rate
             if (early := due - time.perf_counter()) > 0:
                 await asyncio.sleep(early)
             if halfway and number == total // 2:
                 halfway()
-            self._due.put_nowait(due)
+            self._due.put_nowait((due, *call))
         # What still waits for a caller was due, but not sent: a slow sender must not look fast.
         sent = total - self._due.qsize()
         self._answers.rate = sent / (time.perf_counter() - started)
@@ -92,34 +94,34 @@ class _Pace:
     async def _call(self) -> None:
         streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         while True:
-            due = await self._due.get()
-            call, status = self._door.signed(), 0
+            due, message, call = await self._due.get()
+            status = 0
             try:
                 streams = streams or await asyncio.open_connection(*self._door.web)
-                status = await asyncio.wait_for(self._ask(*streams, call.headers, call.body), 10)
+                async with asyncio.timeout(10):
+                    status = await _ask(*streams, call)
             except (OSError, EOFError, TimeoutError):
                 if streams:
                     streams[1].close()
                 streams = None
             took = time.perf_counter() - due
-            self._answers.each.append(Answer(call.message, status, took))
+            self._answers.each.append(Answer(message, status, took))
             self._due.task_done()
 
-    async def _ask(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        headers: dict[str, str],
-        body: bytes,
-    ) -> int:
-        given = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    def _made(self) -> tuple[str, bytes]:
+        call = self._door.signed()
+        given = "".join(f"{name}: {value}\r\n" for name, value in call.headers.items())
         head = (
             f"POST /webhooks/{self._door.token} HTTP/1.1\r\nHost: soak\r\n{given}"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(call.body)}\r\n\r\n"
         )
-        writer.write(head.encode() + body)
-        answer = (await reader.readuntil(b"\r\n\r\n")).lower()
-        _, _, rest = answer.partition(b"content-length:")
-        if rest:
-            await reader.readexactly(int(rest.split(b"\r\n", 1)[0]))
-        return int(answer.split(b" ", 2)[1])
+        return call.message, head.encode() + call.body
+
+
+async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, call: bytes) -> int:
+    writer.write(call)
+    answer = (await reader.readuntil(b"\r\n\r\n")).lower()
+    _, _, rest = answer.partition(b"content-length:")
+    if rest:
+        await reader.readexactly(int(rest.split(b"\r\n", 1)[0]))
+    return int(answer.split(b" ", 2)[1])

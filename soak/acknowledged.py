@@ -17,7 +17,7 @@ from soak._pace import Answers, offer
 
 DISK = "/var/tmp"  # noqa: S108 - the one folder for temporary files that is on a disk
 PACE, SECONDS, MOST_P99 = 200, 30, 0.100
-BURST, BURST_SECONDS, AT_ONCE = 1000, 5, 1000
+BURST, BURST_SECONDS, AT_ONCE = 1000, 5, 256
 KILLS, KILL_SECONDS = 20, 1.5
 TRACED = 20
 

@@ -348,10 +348,10 @@ def end_cookie(response: BaseResponse) -> None:
 def frame_origins() -> list[str]:
     """Return the origins of the hosts whose screens may hold our pages.
 
-    Every page names them, so they are remembered for a few seconds.
+    Every page names them, so they are remembered for a few seconds, and while the database hangs.
     """
     known: tuple[float, list[str]] = current_app.extensions.get("bridgehead.frames", (0.0, []))
-    if time.monotonic() > known[0]:
+    if time.monotonic() > known[0] and not g.get("database_hangs"):
         known = (time.monotonic() + FRAMES_FRESH, _read_frame_origins())
         current_app.extensions["bridgehead.frames"] = known
     return known[1]

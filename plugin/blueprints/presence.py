@@ -7,14 +7,14 @@ server's own ends that. One thread of the process asks for all requests, so it a
 import logging
 from collections.abc import Sequence
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, g, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from plugin.domain.errors import BusyError, PluginError
 from plugin.services.clerk import Clerk
 from plugin.store.base import db
 
-SECONDS, HANGING_SECONDS = 1.5, 0.2
+SECONDS, HANGING_SECONDS = 1.2, 0.2
 """How long an answer is waited for, and once one has not come: others need the place."""
 _OWN_ANSWER = frozenset({"static", "webhooks.receive", "health.alive", "health.ready"})
 """They need no database, or say themselves what becomes of a call while there is none."""
@@ -35,7 +35,7 @@ class Presence:
         try:
             self._clerk.ask(None, HANGING_SECONDS if self._hangs else SECONDS)
         except BusyError:
-            self._hangs = True
+            self._hangs = g.database_hangs = True
             raise
         self._hangs = False
 

@@ -139,7 +139,7 @@ class _Turn(threading.local):
 
 _turn = _Turn()
 _locks: dict[str, WriteLock] = {}
-WAIT_SECONDS, REQUEST_SECONDS = 10.0, 1.5
+WAIT_SECONDS, REQUEST_SECONDS = 10.0, 1.2
 """How long background work waits for its turn, and a request: somebody waits for its answer."""
 _BY_CALLER = -1.0
 

@@ -1,9 +1,16 @@
-"""A load generator: so many connections that each send a call, wait for the answer, and go on."""
+"""A load generator: so many connections that each send a call, wait for the answer, and go on.
 
-import asyncio
+Sender and server share the processors, so the sender does as little as it can: the calls are made
+beforehand, and one loop over all sockets sends them.
+"""
+
+import selectors
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+_ANSWER_BYTES = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,33 +22,52 @@ class Load:
     failed: int
 
 
-def fire(port: int, connections: int, seconds: float, make: Callable[[int], bytes]) -> Load:
-    """Send what ``make`` makes of a running number for so long."""
-    return asyncio.run(_fire(port, connections, seconds, make))
+class _Caller:
+    """One connection."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._started, self._heard = 0.0, b""
+
+    def send(self, calls: Iterator[bytes]) -> bool:
+        """Send the next call, if there is one."""
+        call = next(calls, b"")
+        self._started, self._heard = time.perf_counter(), b""
+        self.socket.sendall(call)
+        return bool(call)
+
+    def hear(self) -> tuple[float, bool] | None:
+        """Return what a whole answer took and whether it was 2xx; None while some is missing."""
+        self._heard += self.socket.recv(_ANSWER_BYTES)
+        head, end, rest = self._heard.partition(b"\r\n\r\n")
+        if not end or len(rest) < _length(head):
+            return None
+        return time.perf_counter() - self._started, head.startswith(b"HTTP/1.1 2")
 
 
-async def _fire(port: int, connections: int, seconds: float, make: Callable[[int], bytes]) -> Load:
-    times: list[float] = []
-    failed = 0
-    numbers = iter(range(10**9))
-    until = time.perf_counter() + seconds
+def _length(head: bytes) -> int:
+    named, _, value = head.lower().partition(b"content-length:")
+    return int(value.split(b"\r\n", 1)[0]) if value and named else 0
 
-    async def one() -> None:
-        nonlocal failed
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while time.perf_counter() < until:
-            started = time.perf_counter()
-            writer.write(make(next(numbers)))
-            head = await reader.readuntil(b"\r\n\r\n")
-            times.append(time.perf_counter() - started)
-            failed += not head.startswith(b"HTTP/1.1 2")
-            length = [line for line in head.lower().split(b"\r\n") if b"content-length:" in line]
-            if length and (size := int(length[0].split(b":")[1])):
-                await reader.readexactly(size)
-        writer.close()
 
+def fire(port: int, connections: int, calls: Sequence[bytes]) -> Load:
+    """Send each call once, over so many connections."""
+    waiting, times, failed = iter(calls), [], 0
+    callers = [_Caller(port) for _ in range(connections)]
     started = time.perf_counter()
-    await asyncio.gather(*(one() for _ in range(connections)))
+    with selectors.DefaultSelector() as ready:
+        for each in callers:
+            each.send(waiting)
+            ready.register(each.socket, selectors.EVENT_READ, each)
+        while len(times) < len(calls):
+            for key, _ in ready.select():
+                if heard := key.data.hear():
+                    times.append(heard[0])
+                    failed += not heard[1]
+                    key.data.send(waiting)
     took = time.perf_counter() - started
+    for each in callers:
+        each.socket.close()
     times.sort()
     return Load(len(times) / took, times[int(len(times) * 0.99)], failed)

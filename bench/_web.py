@@ -5,6 +5,7 @@ import os
 from flask import Flask, Response, request
 
 from plugin.blueprints import guard, webhooks
+from plugin.blueprints.bodies import Gathering
 from plugin.blueprints.fast_inbox import FastInbox
 from plugin.runtime import Runtime, utc_now
 from plugin.services.receiver import Accepted, Incoming, Receiver, lane_of
@@ -30,13 +31,16 @@ class OneByOne(Receiver):
         return self._store([call])[0]
 
 
-def _app() -> tuple[Flask, Runtime]:
+def _app(*, fast: bool = False) -> tuple[Flask, Runtime]:
+    """Make the application with what stands before it in a web process, see plugin/app.py."""
     app = bare_app(os.environ["BENCH_DATABASE"])
     app.config["MAX_CONTENT_LENGTH"] = 1_048_576
     runtime = make_runtime(utc_now)
     app.extensions["bridgehead"] = runtime
     guard.install(app)
     app.register_blueprint(webhooks.blueprint)
+    behind = FastInbox(app, app.wsgi_app) if fast else app.wsgi_app
+    app.wsgi_app = Gathering(app, behind)  # type: ignore[method-assign]
     return app, runtime
 
 
@@ -45,9 +49,7 @@ def ours() -> Flask:
 
 
 def fast() -> Flask:
-    app, _ = _app()
-    app.wsgi_app = FastInbox(app, app.wsgi_app)  # type: ignore[method-assign]
-    return app
+    return _app(fast=True)[0]
 
 
 def nothing() -> Flask:

@@ -14,11 +14,12 @@ from pathlib import Path
 from bench._load import Load, fire
 from bench.table import Row
 from plugin.runtime import utc_now
+from plugin.serving import WAITING
 from tests.databases import borrowed_postgresql, fresh_sqlite
 from tests.scene import saying, scene, sign
 
 CONNECTIONS = 32
-SECONDS = 4.0
+CALLS, WARMING = 8000, 1000
 ROUNDS = 2
 
 
@@ -82,7 +83,7 @@ def _fire_at(port: int, kind: str, token: str) -> Load:
     door = "plain" if kind == "plain" else "webhooks"
     start = time.time_ns()
 
-    def make(number: int) -> bytes:
+    def call(number: int) -> bytes:
         entity = json.dumps({"id": number, "pad": "x" * 1200})
         body = saying(ID=number, MessageId=f"{start}-{number}", Entity=entity)
         head = (
@@ -92,9 +93,9 @@ def _fire_at(port: int, kind: str, token: str) -> Load:
         )
         return head.encode() + body
 
-    fire(port, CONNECTIONS, 1.0, make)  # threads, statements and caches warm up
-    start = time.time_ns()
-    return fire(port, CONNECTIONS, SECONDS, make)
+    calls = [call(number) for number in range(WARMING + CALLS)]
+    fire(port, CONNECTIONS, calls[:WARMING])  # threads, statements and caches warm up
+    return fire(port, CONNECTIONS, calls[WARMING:])
 
 
 @contextmanager
@@ -104,7 +105,7 @@ def _served(kind: str, processes: int, url: str) -> Iterator[int]:
         port = int(free.getsockname()[1])
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(processes)]
-    command += ["--blocking-threads", "16", "--backlog", "2048", "--http", "1", "--no-ws"]
+    command += ["--blocking-threads", str(WAITING), "--backlog", "2048", "--http", "1", "--no-ws"]
     command += ["--log-level", "critical", "--no-access-log", f"bench._web:{kind}"]
     server = subprocess.Popen(command, env={**os.environ, "BENCH_DATABASE": url})
     try:

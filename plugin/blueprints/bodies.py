@@ -15,7 +15,7 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-AT_ONCE = 16
+AT_ONCE = 32
 """How many requests one web process works on at once."""
 
 

@@ -2,7 +2,6 @@
 
 import logging
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -119,7 +118,7 @@ def request_id() -> str:
 
 def _give_id() -> None:
     given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if _ID.fullmatch(given) else secrets.token_hex(8)
+    g.request_id = given if _ID.fullmatch(given) else logs.new_id()
     logs.begin(request=g.request_id)
 
 

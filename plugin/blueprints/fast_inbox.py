@@ -3,7 +3,6 @@
 Off unless the operator turns it on (``BRIDGEHEAD_FAST_INBOX``); the same tests run against both.
 """
 
-import secrets
 from collections.abc import Iterable
 from http import HTTPStatus
 
@@ -36,7 +35,7 @@ class FastInbox:
             headers=_headers(environ),
             body=self._body(environ) if method == "POST" else b"",
         )
-        logs.begin(request=secrets.token_hex(8))
+        logs.begin(request=logs.new_id())
         with self._app.app_context():
             reply = webhooks.answer(webhooks.receiver(), knock)
         body = reply.text.encode()

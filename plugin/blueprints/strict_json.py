@@ -20,7 +20,7 @@ def read(body: bytes) -> object:
     """
     try:
         text = body.decode()
-        return json.loads(text, object_pairs_hook=_once_each, parse_constant=_refuse_constant)
+        return _strictly.decode(text)
     except UnicodeDecodeError:
         raise JsonError("is not UTF-8") from None
     except RecursionError:
@@ -40,3 +40,7 @@ def _once_each(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
 
 def _refuse_constant(name: str) -> Never:
     raise JsonError(f"holds {name}, which is no number in JSON")
+
+
+# Made once: every call of every host is read by it.
+_strictly = json.JSONDecoder(object_pairs_hook=_once_each, parse_constant=_refuse_constant)

@@ -25,6 +25,7 @@ from plugin.services import proof_keys
 from plugin.services.clerk import Clerk
 from plugin.store import queue
 from plugin.store.base import db, writing
+from plugin.store.bulk import insert_at_once
 from plugin.store.integrations import Connection
 from plugin.store.upsert import dialect_of, insert_for
 from plugin.store.work import Delivery
@@ -211,8 +212,10 @@ def _insert(
     """Insert calls; returns the id of each and whether the same call was already waiting."""
     added = {(row["connection_id"], row["digest"]): row["repeats"] for row in rows}
     found: dict[tuple[int, str], tuple[int, bool]] = {}
-    for number, owner, digest, repeats in session.execute(_upsert(dialect_of(session)), rows):
-        found[owner, digest] = (number, repeats > added[owner, digest])
+    stored = insert_at_once(session, _upsert(dialect_of(session)), rows)
+    for row in stored:
+        key = (row.connection_id, row.digest)
+        found[key] = (row.id, row.repeats > added[key])
     return found
 
 

@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session, aliased
 
 from plugin.domain.errors import PluginError
 from plugin.store.base import writing
+from plugin.store.bulk import insert_at_once
 from plugin.store.upsert import Insert, dialect_of, insert_for
 from plugin.store.work import Job, JobState
 
@@ -158,8 +159,9 @@ def enqueue_many(
     }
     # Sorted, so that two transactions lock the same rows in the same order.
     rows = [{**common, "subject": subject} for subject in sorted(set(subjects))]
-    if rows:
-        session.execute(_wish(dialect_of(session), revive=revive), rows)
+    wish = _wish(dialect_of(session), revive=revive)
+    for start in range(0, len(rows), _CHUNK):
+        insert_at_once(session, wish, rows[start : start + _CHUNK])
 
 
 @cache

@@ -3,9 +3,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Table, insert, text
+from sqlalchemy.sql.dml import ReturningInsert
 
 from plugin.store.base import Base, db, writing
-from plugin.store.bulk import insert_many
+from plugin.store.bulk import insert_at_once, insert_many
+from plugin.store.upsert import dialect_of, insert_for
 from tests.scene import scene
 
 DEVICES: Table = Base.metadata.tables["device"]
@@ -70,3 +72,25 @@ def test_a_moment_without_a_zone_is_refused_as_everywhere(sqlite: str) -> None:
         rows = [row | {"bases_at": datetime(2026, 1, 1)} for row in rows_of(vendor)]  # noqa: DTZ001
         with pytest.raises(ValueError, match="without a time zone"), writing() as session:
             insert_many(session, DEVICES, rows)
+
+
+def test_rows_at_once_meet_conflicts_and_return_as_sqlalchemy_s_do(database: str) -> None:
+    with scene(database) as play:
+        ours, plain = play.add_connection().id, play.add_connection(name="Plain").id
+        with writing() as session:
+            statement = _counting(dialect_of(session))
+            first = insert_at_once(session, statement, rows_of(ours)).all()
+            again = insert_at_once(session, statement, rows_of(ours)).all()
+            session.execute(statement, rows_of(plain))
+            session.execute(statement, rows_of(plain))
+        assert stored(ours) == stored(plain)
+        assert sorted(first) == [("d0", "PC-0"), ("d1", "PC-1"), ("d2", "PC-2")]
+        assert sorted(again) == [("d0", "PC-0, met"), ("d1", "PC-1, met"), ("d2", "PC-2, met")]
+
+
+def _counting(dialect: str) -> ReturningInsert[Any]:
+    statement = insert_for(dialect, DEVICES)
+    return statement.on_conflict_do_update(
+        index_elements=["vendor_id", "workspace_id", "device_id"],
+        set_={"name": statement.excluded.name + ", met"},
+    ).returning(DEVICES.c.device_id, DEVICES.c.name)

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from sqlalchemy import Dialect, Insert, Result, Table, insert
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
@@ -36,12 +37,10 @@ def insert_at_once(
 ) -> Result[Any]:
     """Insert rows with one statement, which may say what happens on a conflict and what it returns.
 
-    SQLite's driver lets other threads run before every row of a list of them, and then waits for
-    its turn again; here it does so once. ``statement`` is kept: make it once.
+    A driver lets other threads run before every row of a list of them, and then waits for its
+    turn again; here it does so once. ``statement`` is kept: make it once.
     """
     connection = session.connection()
-    if connection.dialect.paramstyle != "qmark":
-        return session.execute(statement, [dict(row) for row in rows])
     plan = _plan(statement, connection.dialect, tuple(rows[0]))
     values = [value for row in rows for value in plan.tuple_of(row)]
     return connection.exec_driver_sql(plan.several(len(rows)), (*values, *plan.others))
@@ -69,7 +68,7 @@ class _Plan:
         return f"{before} VALUES {', '.join([one] * count)}{after}"
 
 
-_VALUES = re.compile(r" VALUES (\([?, ]+\))")
+_VALUES = re.compile(r" VALUES (\((?:[^()]|\([^()]*\))+\))")
 
 
 @cache
@@ -83,7 +82,7 @@ def _plan(statement: AnyInsert, dialect: Dialect, names: tuple[str, ...]) -> _Pl
     columns = [each for each in table.c if each.name in names or each.default is not None]
     missing = {each.name: each.default for each in columns if each.name not in names}
     keys = [each.name for each in columns]
-    made = statement.compile(dialect=dialect, column_keys=keys)
+    made = statement.compile(dialect=_by_place(dialect), column_keys=keys)
     found = (each.type.dialect_impl(dialect).bind_processor(dialect) for each in columns)
     order = (made.positiontup or [])[len(keys) :]
     return _Plan(
@@ -93,6 +92,12 @@ def _plan(statement: AnyInsert, dialect: Dialect, names: tuple[str, ...]) -> _Pl
         tuple((place, process) for place, process in enumerate(found) if process is not None),
         tuple(made.params[name] for name in order),
     )
+
+
+def _by_place(dialect: Dialect) -> Dialect:
+    """Return a dialect that writes parameters by their places, not by names."""
+    made = cast("type[DefaultDialect]", type(dialect))
+    return made(paramstyle="format") if dialect.paramstyle == "pyformat" else dialect
 
 
 def _constant(default: object) -> object:

@@ -15,6 +15,9 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
+LARGEST = 1_048_576
+"""How many bytes a body may have where nothing else is said."""
+
 AT_ONCE = 32
 """How many requests one web process works on at once."""
 
@@ -25,7 +28,7 @@ class Gathering:
     def __init__(self, app: Flask, behind: Application) -> None:
         """Stand before ``behind``, normally ``app.wsgi_app``."""
         self._behind = behind
-        self._limit = app.config["MAX_CONTENT_LENGTH"] or 1_048_576
+        self._limit = app.config["MAX_CONTENT_LENGTH"] or LARGEST
         self._turns = threading.BoundedSemaphore(AT_ONCE)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -51,3 +54,12 @@ def told_size(environ: Environ) -> int:
     """Return the length in bytes that a request tells of its body; 0 where it tells none."""
     length: str = environ.get("CONTENT_LENGTH") or ""
     return int(length[:18]) if length.isascii() and length.isdigit() else 0
+
+
+def gathered(environ: Environ, limit: int) -> bytes | None:
+    """Return the body that :class:`Gathering` has received; None when it is over ``limit`` bytes.
+
+    Werkzeug's own stream would clear as many bytes as it may be asked for, a mebibyte each time.
+    """
+    size = told_size(environ)
+    return bytes(environ["wsgi.input"].read(size)) if size <= limit else None

@@ -10,7 +10,7 @@ from flask import Flask
 
 from plugin import logs
 from plugin.blueprints import webhooks
-from plugin.blueprints.bodies import Application, Environ, StartResponse, told_size
+from plugin.blueprints.bodies import LARGEST, Application, Environ, StartResponse, gathered
 from plugin.blueprints.webhooks import Knock
 
 
@@ -20,7 +20,7 @@ class FastInbox:
     def __init__(self, app: Flask, behind: Application) -> None:
         """Stand before ``behind``, normally ``app.wsgi_app``, and behind a :class:`Gathering`."""
         self._app, self._behind = app, behind
-        self._limit = app.config["MAX_CONTENT_LENGTH"] or 1_048_576
+        self._limit = app.config["MAX_CONTENT_LENGTH"] or LARGEST
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
@@ -33,7 +33,7 @@ class FastInbox:
             rest=path.removeprefix(webhooks.PREFIX).encode("latin-1").decode("utf-8", "replace"),
             query=environ.get("QUERY_STRING", ""),
             headers=_headers(environ),
-            body=self._body(environ) if method == "POST" else b"",
+            body=gathered(environ, self._limit) if method == "POST" else b"",
         )
         logs.begin(request=logs.new_id())
         with self._app.app_context():
@@ -43,11 +43,6 @@ class FastInbox:
         phrase = HTTPStatus(reply.status).phrase
         start_response(f"{int(reply.status)} {phrase}", [*reply.headers, *size])
         return [] if method == "HEAD" else [body]
-
-    def _body(self, environ: Environ) -> bytes | None:
-        """Read the body that :class:`Gathering` has received; None when it is too large."""
-        size = told_size(environ)
-        return bytes(environ["wsgi.input"].read(size)) if size <= self._limit else None
 
 
 def _headers(environ: Environ) -> list[tuple[str, str]]:

@@ -17,6 +17,7 @@ from flask import Response, current_app, request
 from prometheus_client import Counter
 
 from plugin.blueprints import strict_json
+from plugin.blueprints.bodies import LARGEST, gathered
 from plugin.blueprints.guard import anyone
 from plugin.blueprints.guard import blueprint as make_blueprint
 from plugin.blueprints.strict_json import JsonError
@@ -171,8 +172,4 @@ def receive(rest: str) -> Response:
 
 
 def _body() -> bytes | None:
-    limit = request.max_content_length
-    if limit is not None and (request.content_length or 0) > limit:
-        return None
-    body = request.stream.read() if limit is None else request.stream.read(limit + 1)
-    return None if limit is not None and len(body) > limit else body
+    return gathered(request.environ, request.max_content_length or LARGEST)

@@ -32,9 +32,7 @@ def insert_many(session: Session, table: Table, rows: Sequence[Row]) -> None:
     connection.exec_driver_sql(plan.statement, [plan.tuple_of(row) for row in rows])
 
 
-def insert_at_once(
-    session: Session, statement: AnyInsert, rows: Sequence[Row]
-) -> Result[Any]:
+def insert_at_once(session: Session, statement: AnyInsert, rows: Sequence[Row]) -> Result[Any]:
     """Insert rows with one statement, which may say what happens on a conflict and what it returns.
 
     A driver lets other threads run before every row of a list of them, and then waits for its

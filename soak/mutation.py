@@ -32,8 +32,8 @@ MARK = "__mutmut_"
 
 
 ENTERING = (
-    *("person", "scope", "open_to_limited", "undeclared", "_rules_of", "_rule_of", "_answering"),
-    *("_rule_here", "_enter", "_bearer", "_by_role", "collections", "_in_scope", "recognise"),
+    *("person", "scope", "open_to_limited", "undeclared", "_rules_of", "_answering"),
+    *("_enter", "_bearer", "_by_role", "collections", "_in_scope", "recognise"),
     *("_recognise_bearer", "_recognise_cookie", "refuse_other_sites", "_form_token"),
 )
 PROVING = (

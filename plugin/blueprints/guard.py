@@ -136,64 +136,56 @@ def undeclared(app: Flask) -> list[str]:
 
 
 def _rules_of(app: Flask, endpoint: str) -> list[tuple[str, Any] | None]:
-    owner = getattr(app.view_functions.get(endpoint), "view_class", None)
-    if owner is None:
-        return [_rule_of(app, endpoint)]
-    whole = getattr(owner, "access_rule", None)
-    methods = [getattr(owner, method.lower(), None) for method in sorted(owner.methods or ())]
-    return [getattr(method, "access_rule", whole) for method in methods] or [whole]
-
-
-def _rule_of(app: Flask, endpoint: str) -> tuple[str, Any] | None:
+    if endpoint == "static":
+        return [_STATIC]
     view = app.view_functions.get(endpoint)
-    if endpoint == "static" or endpoint.endswith(".static"):
-        return ("anyone", "style, script and icons hold nothing secret")
-    view = getattr(view, "view_class", view)
-    return getattr(view, "access_rule", None)
+    owner = getattr(view, "view_class", None)
+    views = [view] if owner is None else [getattr(owner, each.lower()) for each in owner.methods]
+    return [getattr(each, "access_rule", None) for each in views]
 
 
-def _answering(app: Flask) -> Any:  # noqa: ANN401 - a view or a method of a class of views
-    """Return what will answer: the view, or the method of a class-based view."""
-    view: Any = app.view_functions.get(request.endpoint or "")
+_STATIC = ("anyone", "style, script and icons hold nothing secret")
+
+
+def _answering(app: Flask, endpoint: str) -> Any:  # noqa: ANN401 - a view or a method of a class
+    """Return what will answer: the view, or the method of a class-based view; GET's for HEAD."""
+    view: Any = app.view_functions[endpoint]
     owner = getattr(view, "view_class", None)
     if owner is None:
         return view
-    method = getattr(owner, request.method.lower(), None) or getattr(owner, "get", None)
-    return method if hasattr(method, "access_rule") else owner
-
-
-def _rule_here(app: Flask) -> tuple[str, Any] | None:
-    answering = _answering(app)
-    return getattr(answering, "access_rule", None) or _rule_of(app, request.endpoint or "")
+    return getattr(owner, request.method.lower(), None) or getattr(owner, "get", None)
 
 
 def _enter() -> BaseResponse | None:
-    if request.endpoint is None:
+    if request.endpoint in {None, "static"}:
         return None
-    rule = _rule_here(current_app)
+    answering = _answering(current_app, str(request.endpoint))
+    rule = getattr(answering, "access_rule", None)
     if rule is None:
         abort(403)
-    checks_itself = getattr(_answering(current_app), "checks_itself", False)
-    if request.endpoint.endswith("static") or checks_itself:
+    if getattr(answering, "checks_itself", False):
         return None
     if rule[0] == "bridge":
-        g.bridge = registry.known(_bearer())
+        g.bridge = registry.known(_bearer() or "")
         return None
     recognise()
     kind, needed = rule
-    elsewhere = None if kind == "anyone" else _by_role(needed)
+    is_limited_too = getattr(answering, "limited", False)
+    elsewhere = None if kind == "anyone" else _by_role(needed, limited=is_limited_too)
     if elsewhere is None and request.method in CHANGES and not g.get("by_token"):
         refuse_other_sites()
         _form_token()
     return elsewhere
 
 
-def _bearer() -> str:
+def _bearer() -> str | None:
+    """Return the bearer that the request carries, or None."""
     header = request.headers.get("Authorization", "")
-    return header[len(BEARER) :].strip() if header[: len(BEARER)].lower() == BEARER else ""
+    is_bearer = header[: len(BEARER)].lower() == BEARER
+    return header[len(BEARER) :].strip() if is_bearer else None
 
 
-def _by_role(needed: Role) -> BaseResponse | None:
+def _by_role(needed: Role, *, limited: bool) -> BaseResponse | None:
     found: Person | None = g.get("person")
     is_program = request.path.startswith("/api/")
     if found is None:
@@ -202,7 +194,7 @@ def _by_role(needed: Role) -> BaseResponse | None:
         return redirect(url_for("access.sign_in", next=request.full_path.rstrip("?")))
     if not found.role.covers(needed):
         abort(403)
-    if found.companies is not None and not getattr(_answering(current_app), "limited", False):
+    if found.companies is not None and not limited:
         abort(403, "Your account is limited to some companies, and this shows all of them.")
     if found.scopes is not None and not _in_scope(found.scopes):
         abort(403, "The scopes of this token do not include this; make one that has it.")
@@ -231,16 +223,14 @@ def _in_scope(scopes: frozenset[str]) -> bool:
 
 def recognise() -> None:
     """Find out who is acting: an API token, or the session of a frame's bearer or of the cookie."""
-    header = request.headers.get("Authorization", "")
-    given = header[len(BEARER) :].strip() if header[: len(BEARER)].lower() == BEARER else ""
-    if given.startswith(bearers.MARK):
+    given = _bearer()
+    if given is not None and given.startswith(bearers.MARK):
         _recognise_bearer(given)
-        return
-    if header[: len(BEARER)].lower() == BEARER and request.path.startswith("/api/"):
+    elif given is not None and request.path.startswith("/api/"):
         g.by_token = True
         g.person = access.person_with_token(runtime(), given)
-        return
-    _recognise_cookie()
+    else:
+        _recognise_cookie()
 
 
 def _recognise_bearer(given: str) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from flask import Blueprint, Flask, Response, g, jsonify
 from flask.testing import FlaskClient
+from flask.views import MethodView
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
@@ -105,6 +106,49 @@ def ticket(number: int) -> str:
 @guard.anyone(why="no collection")
 def document() -> str:
     return ""
+
+
+class Things(MethodView):
+    """A class of views: each method has its own rule."""
+
+    @guard.allow(Role.VIEWER, limited=True)
+    def get(self) -> str:
+        return said()
+
+    @guard.allow(Role.ADMINISTRATOR)
+    def post(self) -> str:
+        return said()
+
+
+class HalfDeclared(Things):
+    """One method says nothing."""
+
+    def put(self) -> str:
+        return said()
+
+
+doors.add_url_rule("/things", view_func=Things.as_view("things"))
+
+
+@doors.get("/needs-somebody")
+@guard.anyone(why="a test")
+def needs_somebody() -> str:
+    return guard.person().name
+
+
+@doors.post("/by-script")
+@guard.anyone(why="a test", checks_itself=True)
+def by_script() -> str:
+    guard.refuse_other_sites(demand=True)
+    return "ours"
+
+
+@doors.get("/scope")
+@guard.anyone(why="a test")
+def scoped() -> Response:
+    found = guard.scope()
+    assert guard.scope() is found, "asked twice"
+    return jsonify(companies=found.companies and {k: sorted(v) for k, v in found.companies.items()})
 
 
 @doors.get("/told")
@@ -267,7 +311,14 @@ def test_bridges_come_in_by_their_own_secret_alone(hall: Hall) -> None:
     _, secret = registry.enrol(runtime, registry.new_token(runtime, "tester", bridge), "1")
     opened = hall.client().post("/bridges", headers={"Authorization": f"bEaReR  {secret} "})
     assert opened.text == f"bridge {bridge.id}"
-    for header in (f"Basic {secret}", secret, "Bearer", f"Bearer {secret}x", ""):
+    for header in (
+        f"Basic {secret}",
+        f"Digest {secret}",
+        secret,
+        "Bearer",
+        f"Bearer {secret}x",
+        "",
+    ):
         assert status(hall.client().post("/bridges", headers={"Authorization": header})) == 401
     assert status(hall.client(Role.ADMINISTRATOR).post("/bridges")) == 401
 
@@ -348,3 +399,61 @@ def test_a_page_that_asks_by_itself_keeps_no_session_alive(hall: Hall) -> None:
 def test_collections_and_limited_views_are_told(hall: Hall) -> None:
     told = hall.client().get("/told").get_json()
     assert told == {"collections": ["devices", "tickets"], "limited": ["doors.page"]}
+
+
+def test_each_method_of_a_class_of_views_has_its_own_rule(hall: Hall) -> None:
+    viewer = hall.client(Role.VIEWER, companies=[])
+    for verb in ("GET", "HEAD", "OPTIONS"):
+        assert status(viewer.open("/things", method=verb)) == 200
+        assert status(hall.client().open("/things", method=verb)) == 302
+    form = {guard.FORM_TOKEN: csrf_of(viewer)}
+    assert status(viewer.post("/things", data=form)) == 403
+    administrator = hall.client(Role.ADMINISTRATOR)
+    form = {guard.FORM_TOKEN: csrf_of(administrator)}
+    assert status(administrator.post("/things", data=form)) == 200
+    limited = hall.client(Role.ADMINISTRATOR, companies=[])
+    form = {guard.FORM_TOKEN: csrf_of(limited)}
+    assert status(limited.post("/things", data=form)) == 403
+
+
+def test_a_route_that_names_nobody_lets_nobody_in(hall: Hall) -> None:
+    app = bare_app(hall.house.url)
+    app.extensions["bridgehead"] = hall.house.runtime
+    app.add_url_rule("/forgotten", "forgotten", said)
+    app.add_url_rule("/half", view_func=HalfDeclared.as_view("half"))
+    guard.install(app)
+    assert guard.undeclared(app) == ["forgotten", "half"]
+    assert status(app.test_client().get("/forgotten")) == 403
+    assert status(app.test_client().put("/half")) == 403
+
+
+def test_static_files_ask_nobody(hall: Hall) -> None:
+    assert status(hall.client().get("/static/none.css")) == 404
+
+
+def test_a_view_that_needs_somebody_refuses_a_stranger(hall: Hall) -> None:
+    assert status(hall.client().get("/needs-somebody")) == 401
+    assert status(hall.client(Role.VIEWER).get("/needs-somebody")) == 200
+
+
+def test_only_a_bearer_is_taken_for_one(hall: Hall) -> None:
+    token = hall.token(Role.VIEWER)["Authorization"].removeprefix("Bearer ")
+    for scheme, expected in (("bearer", 200), ("BEARER", 200), ("Digest", 401), ("bearers", 401)):
+        headers = {"Authorization": f"{scheme} {token}"}
+        assert status(hall.client().get("/api/v1/devices", headers=headers)) == expected
+
+
+@pytest.mark.parametrize(
+    ("origin", "expected"), [(OURS, 200), (None, 403), ("", 403), ("http://localhost.evil", 403)]
+)
+def test_a_script_has_to_say_where_it_comes_from(
+    hall: Hall, origin: str | None, expected: int
+) -> None:
+    headers = {} if origin is None else {"Origin": origin}
+    assert status(hall.client().post("/by-script", headers=headers)) == expected
+
+
+def test_a_request_shows_what_its_person_may_see(hall: Hall) -> None:
+    assert hall.client().get("/scope").get_json() == {"companies": None}
+    limited = hall.client(Role.VIEWER, companies=[[1, "a"], [1, "b"]])
+    assert limited.get("/scope").get_json() == {"companies": {"1": ["a", "b"]}}

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from plugin.domain.errors import RuleError
+from plugin.runtime import Runtime
 from plugin.services import access
 from plugin.services.access import Role
 from plugin.services.guessing import SignInError
@@ -14,6 +16,7 @@ from plugin.store.base import db, writing
 from plugin.store.journal import AuditEntry
 from plugin.store.people import ApiToken, User, UserSession
 from tests.house import House, open_house
+from tests.scene import Clock
 
 
 @pytest.fixture
@@ -70,7 +73,7 @@ def test_guessing_stops_after_five_tries_and_not_for_ever(house: House) -> None:
             access.sign_in(house.runtime, "anna@msp.example", "wrong")
     with pytest.raises(SignInError) as caught:
         access.sign_in(house.runtime, "anna@msp.example", password)
-    assert "Wait" in caught.value.message
+    assert caught.value.message == ("Too many failed tries. Wait up to 15 minutes, then try again.")
     house.clock.forward(901)
     assert access.sign_in(house.runtime, "anna@msp.example", password)
 
@@ -227,3 +230,82 @@ def test_ending_and_revoking_are_audited_once_and_harmless_for_what_is_not_there
         access.end_session(house.runtime, number, "anna")
         access.revoke_token(house.runtime, number, "anna")
     assert newest_entry().id == last
+
+
+def still(house: House) -> tuple[Runtime, Clock]:
+    """Return the house's runtime with a clock that stands still, and that clock."""
+    clock = Clock(house.runtime.now().replace(microsecond=0))
+    return replace(house.runtime, now=clock), clock
+
+
+def test_a_session_ends_at_its_very_moment_and_no_sooner(house: House) -> None:
+    user, _ = new_user(house)
+    runtime, clock = still(house)
+    secret, _ = access.start_session(runtime, user, "a browser")
+    found = access.session_of(runtime, secret)
+    assert found is not None
+    assert found.agent == "a browser"
+    clock.move(minutes=runtime.settings.limits.access.idle_minutes, seconds=-1)
+    assert access.session_of(runtime, secret, present=False) is not None
+    clock.move(seconds=1)
+    assert access.session_of(runtime, secret) is None, "idle for as long as is allowed"
+    with writing():
+        found.seen_at = found.expires_at
+    clock.at = found.expires_at - timedelta(seconds=1)
+    assert access.session_of(runtime, secret, present=False) is not None
+    clock.move(seconds=1)
+    assert access.session_of(runtime, secret) is None, "over"
+
+
+def test_a_new_password_ends_this_accounts_other_sessions_alone(house: House) -> None:
+    user, password = new_user(house)
+    runtime, clock = still(house)
+    other, _ = access.create_user(runtime, "tester", "ben@msp.example", Role.VIEWER)
+    kept, _ = access.start_session(runtime, user, "here")
+    gone, _ = access.start_session(runtime, user, "there")
+    theirs, _ = access.start_session(runtime, other, "elsewhere")
+    here = access.session_of(runtime, kept)
+    assert here is not None
+    shortest = "x" * access.SHORTEST_PASSWORD
+    with pytest.raises(RuleError):
+        access.change_password(runtime, user, password, shortest[1:], keep=here.id)
+    access.change_password(runtime, user, password, shortest, keep=here.id)
+    alive = [access.session_of(runtime, each) is not None for each in (kept, gone, theirs)]
+    assert alive == [True, False, True]
+    ended_at = db.session.scalars(select(UserSession.ended_at)).all()
+    assert [each for each in ended_at if each] == [clock.at]
+    assert "user.password" in db.session.scalars(select(AuditEntry.action)).all()
+
+
+def test_a_token_ends_at_its_very_moment_and_tells_when_it_was_used(house: House) -> None:
+    runtime, clock = still(house)
+    start = clock.at
+    token = access.create_token(runtime, "t", "t", Role.VIEWER, days=1)
+    assert len(token) == len("bh_") + 43
+    row = access.find_token(token)
+    assert row is not None
+    assert access.person_with_token(runtime, token) is not None
+    assert row.used_at == start
+    clock.at += access.SEEN_EVERY
+    access.person_with_token(runtime, token)
+    assert row.used_at == start, "written no more often than needed"
+    clock.move(seconds=1)
+    access.person_with_token(runtime, token)
+    assert row.used_at == clock.at
+    clock.at = start + timedelta(days=1, seconds=-1)
+    assert access.person_with_token(runtime, token) is not None
+    clock.move(seconds=1)
+    assert access.person_with_token(runtime, token) is None
+
+
+def test_the_fifth_guess_counts_until_the_window_is_over(house: House) -> None:
+    _, password = new_user(house)
+    runtime, clock = still(house)
+    for _ in range(5):
+        with pytest.raises(SignInError):
+            access.sign_in(runtime, "anna@msp.example", "wrong")
+    clock.move(seconds=runtime.settings.limits.access.sign_in_window)
+    with pytest.raises(SignInError):
+        access.sign_in(runtime, "anna@msp.example", password)
+    clock.move(seconds=1)
+    assert access.sign_in(runtime, "anna@msp.example", password)

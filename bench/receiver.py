@@ -1,25 +1,16 @@
-"""PF1 to PF5: taking signed webhooks durably, in the same server as its baselines."""
+"""PF1 to PF3 and PF5: taking signed webhooks durably, in the same server as its baselines."""
 
-import json
-import os
-import socket
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from bench._load import Load, fire
+from bench._load import Load
+from bench._receiver import fire_at, served
 from bench.table import Row
 from plugin.runtime import utc_now
-from plugin.serving import WAITING
 from tests.databases import borrowed_postgresql, fresh_sqlite
-from tests.scene import saying, scene, sign
+from tests.scene import scene
 
-CONNECTIONS = 32
-CALLS, WARMING = 8000, 1000
+CALLS = 8000
 ROUNDS = 2
 
 
@@ -72,59 +63,8 @@ def _measure(url: str, kinds: list[tuple[str, int]]) -> dict[tuple[str, int], Lo
     best: dict[tuple[str, int], Load] = {}
     for _ in range(ROUNDS):
         for kind, processes in kinds:
-            with _served(kind, processes, url) as port:
-                load = _fire_at(port, kind, token)
+            with served(kind, processes, url) as port:
+                load = fire_at(port, kind, token, CALLS)
             if (kind, processes) not in best or load.rate > best[kind, processes].rate:
                 best[kind, processes] = load
     return best
-
-
-def _fire_at(port: int, kind: str, token: str) -> Load:
-    door = "plain" if kind == "plain" else "webhooks"
-    start = time.time_ns()
-
-    def call(number: int) -> bytes:
-        entity = json.dumps({"id": number, "pad": "x" * 1200})
-        body = saying(ID=number, MessageId=f"{start}-{number}", Entity=entity)
-        head = (
-            f"POST /{door}/{token}?recordId={number} HTTP/1.1\r\nHost: bench\r\n"
-            f"Content-Type: application/json\r\nX-Content-Signature: {sign(body)}\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
-        )
-        return head.encode() + body
-
-    calls = [call(number) for number in range(WARMING + CALLS)]
-    fire(port, CONNECTIONS, calls[:WARMING])  # threads, statements and caches warm up
-    return fire(port, CONNECTIONS, calls[WARMING:])
-
-
-@contextmanager
-def _served(kind: str, processes: int, url: str) -> Iterator[int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(processes)]
-    command += ["--blocking-threads", str(WAITING), "--backlog", "2048", "--http", "1", "--no-ws"]
-    command += ["--log-level", "critical", "--no-access-log", f"bench._web:{kind}"]
-    server = subprocess.Popen(command, env={**os.environ, "BENCH_DATABASE": url})
-    try:
-        _wait_for(port, server)
-        yield port
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
-        try:
-            with socket.create_connection(("127.0.0.1", port), 1) as probe:
-                probe.sendall(b"GET /nothing HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")
-                if probe.recv(12):
-                    return
-        except OSError:
-            pass
-        assert server.poll() is None, "the server ended"
-        time.sleep(0.1)
-    raise TimeoutError("the server does not answer")

@@ -1,9 +1,9 @@
 """A wall clock of the server's own that can be set while it runs; needs a C compiler."""
 
-import shutil
 import struct
-import subprocess
 from pathlib import Path
+
+from bench._shim import compiled
 
 
 class Clock:
@@ -11,14 +11,10 @@ class Clock:
 
     def __init__(self, folder: Path) -> None:
         """Compile the shim into ``folder``, where there is a compiler."""
-        self._file, library = folder / "wrong_by", folder / "clock.so"
+        self._file = folder / "wrong_by"
         self.set_wrong(0)
-        compiler = shutil.which("cc")
-        self.is_there = compiler is not None
-        if compiler is not None:
-            source = Path(__file__).with_name("clock.c")
-            command = [compiler, "-O2", "-shared", "-fPIC", "-o", str(library), str(source)]
-            subprocess.run(command, check=True)
+        library = compiled(Path(__file__).with_name("clock.c"), folder)
+        self.is_there = library is not None
         self.settings = {"LD_PRELOAD": str(library), "WRONG_BY": str(self._file)}
         if not self.is_there:
             self.settings = {}

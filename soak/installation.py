@@ -43,6 +43,8 @@ def _is_free(port: int) -> bool:
 class Installation:
     """One installation with its sandbox, in ``folder``."""
 
+    options: tuple[str, ...] = ("--sandbox",)
+
     def __init__(self, folder: Path) -> None:
         """Choose ports; nothing is started yet."""
         first = free_ports(20)
@@ -67,7 +69,7 @@ class Installation:
 
     def start(self) -> None:
         """Start everything and wait until it is ready."""
-        command = [sys.executable, "-m", "plugin.cli", "run", "--sandbox"]
+        command = [sys.executable, "-m", "plugin.cli", "run", *self.options]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, env=self.environment, stdout=log, stderr=log, start_new_session=True

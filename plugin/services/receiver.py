@@ -31,8 +31,8 @@ from plugin.store.upsert import dialect_of, insert_for
 from plugin.store.work import Delivery
 
 JOB_KIND = "delivery"
-STORE_SECONDS = 1.2
-_FIND_SECONDS, _FIND_AGAIN_SECONDS = 1.0, 0.4
+STORE_SECONDS = 1.5
+_FIND_SECONDS, _FIND_AGAIN_SECONDS = 1.0, 0.3
 """Finding again and storing together take less than the two seconds in which a host is answered."""
 _FRESH_SECONDS = 2.0
 _STALE_SECONDS = 600.0

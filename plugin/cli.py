@@ -149,7 +149,7 @@ def web(workers: int) -> None:
     """Answer pages, webhooks and the API; any number of these on PostgreSQL."""
     settings = load()
     with inside(settings) as (app, _):
-        database.require_current(app)
+        database.require_fit(app)
     command = _web_command(settings, workers)
     os.execv(command[0], command)  # noqa: S606 - our own interpreter, no shell
 
@@ -165,7 +165,7 @@ def worker(connect_sandbox: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     with app.app_context():
-        database.require_current(app)
+        database.require_fit(app)
         if connect_sandbox:
             _connect_sandbox(app.extensions["bridgehead"], settings)
     run_worker(app, stopping)
@@ -234,7 +234,7 @@ def environment(as_json: bool) -> None:
     with inside() as (app, runtime):
         found = (
             runtime.environment()
-            if database.is_current(app)
+            if database.is_fit(app)
             else runtime.settings.effective_environment(None)
         )
     told = {"environment": found.value.value, "source": found.source, "locked": found.locked}
@@ -268,7 +268,7 @@ def downgrade(revision: str) -> None:
 def set_up(as_json: bool) -> None:
     """Print a one-time link that makes the first administrator's account; it ends an older one."""
     with inside() as (app, runtime):
-        database.require_current(app)
+        database.require_fit(app)
         link = setting_up.new_link(runtime)
     tell({"link": link}, link, as_json)
 

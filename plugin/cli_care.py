@@ -70,7 +70,7 @@ def make_backup(target: Path, key: Path | None, as_json: bool) -> None:
     The key that opens its secrets is not in it: keep it apart, or whoever has the one has both.
     """
     with inside() as (app, runtime):
-        database.require_current(app)
+        database.require_fit(app)
         if key is not None:
             backup.copy_key(runtime.settings.data, key)
         manifest = backup.make(runtime, operator(), target)
@@ -134,7 +134,7 @@ def _refuse_shut(settings: Settings, manifest: backup.Manifest) -> None:
 def _after(settings: Settings) -> str:
     """Note the restore in the audit log, and say what comes next."""
     with inside(settings) as (app, runtime):
-        if not database.is_current(app):
+        if not database.is_fit(app):
             return "Next: bridgehead db upgrade, then bridgehead doctor."
         if journal.verify_audit(runtime) is None:
             with writing() as session:

@@ -73,7 +73,7 @@ def ready() -> tuple[Response, int]:
         return jsonify(
             ready=False, problems=[f"the database is away ({type(error).__name__})"]
         ), 503
-    if schema.is_current:
+    if schema.is_fit:
         return jsonify(ready=True, problems=[]), 200
     behind = [] if schema.problems else ["the tables are old: run `bridgehead db upgrade`"]
     return jsonify(ready=False, problems=[*schema.problems, *behind]), 503

@@ -92,10 +92,11 @@ def _database() -> CheckStep:
         return _failed(name, text, "a broken disk, or the file was copied", "Restore a backup.")
     if schema.problems:
         return _failed(name, " ".join(schema.problems), "an upgrade was cut off", "See above.")
-    if not schema.is_current:
+    if not schema.is_fit:
         text = f"{kind}, revision {schema.current or 'none'}; this version needs {schema.newest}"
         return _failed(name, text, "the program was upgraded, the tables were not", _UPGRADE)
-    return _ok(name, f"{kind}, revision {schema.current}")
+    newer = ", of a newer version that this one works with" if schema.is_ahead else ""
+    return _ok(name, f"{kind}, revision {schema.current}{newer}")
 
 
 def _keys(runtime: Runtime) -> CheckStep:

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +14,16 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask, current_app
 from flask_migrate import Migrate
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection, Engine, inspect, make_url, text
+from sqlalchemy.exc import OperationalError
 
 from plugin.domain.errors import PluginError
 from plugin.store import (
     actions,
     bridges,
     device_matching,
+    floor,
     groups,
     host_writes,
     integrations,
@@ -38,6 +43,7 @@ TABLES = (
     actions,
     bridges,
     device_matching,
+    floor,
     groups,
     host_writes,
     integrations,
@@ -51,6 +57,12 @@ TABLES = (
     work,
 )  # importing them makes the tables known
 _MIGRATION_LOCK = 0x0B1D_6E4E_AD00
+_LOCK_SECONDS, _REST_SECONDS, _TURNS = 1, 1.0, 120
+_TOO_NEW = (
+    "the database is at revision {}, which this version does not know: it was upgraded by a newer"
+    " version, and this one cannot work with it. Run that version, or restore the backup made"
+    " before."
+)
 _log = logging.getLogger(__name__)
 
 # A frozen or overloaded server must not hold a request or a worker for ever.
@@ -87,16 +99,20 @@ class SchemaError(PluginError):
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """Where a database stands: its revision, the newest one, and what is wrong in words."""
+    """Where a database stands: its revision, the newest one, and what is wrong in words.
+
+    ``is_ahead`` when a newer version has upgraded it and this program works with it all the same.
+    """
 
     current: str
     newest: str
     problems: tuple[str, ...]
+    is_ahead: bool = False
 
     @property
-    def is_current(self) -> bool:
+    def is_fit(self) -> bool:
         """Whether this program can work with it as it is."""
-        return not self.problems and self.current == self.newest
+        return not self.problems and (self.is_ahead or self.current == self.newest)
 
 
 def configure(app: Flask, url: str) -> None:
@@ -114,34 +130,46 @@ def configure(app: Flask, url: str) -> None:
 
 
 def upgrade(app: Flask, revision: str = "head") -> None:
-    """Bring the tables to ``revision``; waits its turn when another process does the same."""
+    """Bring the tables to ``revision``; waits its turn when another process does the same.
+
+    Tables that a newer version has brought further are left alone.
+    """
     with app.app_context():
         schema = check()
         if schema.problems:
             raise SchemaError("\n".join(schema.problems))
-        if not schema.is_current or revision != "head":
+        if not schema.is_fit or (revision != "head" and not schema.is_ahead):
             _migrate(command.upgrade, revision)
 
 
 def downgrade(app: Flask, revision: str = "-1") -> None:
     """Take the tables back to ``revision`` (``base`` for none, ``-1`` for one step)."""
     with app.app_context():
+        schema = check()
+        if schema.problems:
+            raise SchemaError("\n".join(schema.problems))
+        if schema.is_ahead:
+            raise SchemaError(
+                f"the database is at revision {schema.current}, which this version does not know:"
+                " only the version that made it can take it back. Run `bridgehead db downgrade` of"
+                " that one."
+            )
         _migrate(command.downgrade, revision)
 
 
-def is_current(app: Flask) -> bool:
+def is_fit(app: Flask) -> bool:
     """Tell whether this program can work with the database as it is."""
     with app.app_context():
-        return check().is_current
+        return check().is_fit
 
 
-def require_current(app: Flask) -> None:
+def require_fit(app: Flask) -> None:
     """SchemaError, saying what to do, unless this program can work with the database as it is."""
     with app.app_context():
         schema = check()
     if schema.problems:
         raise SchemaError("\n".join(schema.problems))
-    if not schema.is_current:
+    if not schema.is_fit:
         raise SchemaError(
             f"the database is at revision {schema.current or 'none'}, this version needs"
             f" {schema.newest}: run `bridgehead db upgrade` (after a backup)."
@@ -155,16 +183,38 @@ def _migrate(how: Any, revision: str) -> None:  # noqa: ANN401 - one of alembic'
         lock.acquire(None)
     db.session.remove()
     try:
-        with db.engine.connect() as connection:
-            _begin(connection)
-            config = make_config()
-            config.attributes["connection"] = connection
-            how(config, revision)
-            _end(connection)
+        _take_turns(lambda: _run(how, revision))
     finally:
         if lock is not None:
             lock.release()
     _log.info("the database was migrated: %s", revision)
+
+
+def _take_turns(do: Callable[[], None]) -> None:
+    """Do it, and again while a table is in use: who waits for one holds up all who come after."""
+    for _ in range(_TURNS):
+        try:
+            return do()
+        except OperationalError as error:
+            if not isinstance(error.orig, LockNotAvailable):
+                raise
+        _log.warning("a table is in use just now; the migration lets others pass and tries again")
+        time.sleep(_REST_SECONDS)
+    raise SchemaError(
+        "a table that must be changed is in use all the time. Nothing was changed; find who holds"
+        " it (`SELECT * FROM pg_stat_activity WHERE state <> 'idle'`), then run `bridgehead db"
+        " upgrade` again."
+    )
+
+
+def _run(how: Any, revision: str) -> None:  # noqa: ANN401 - one of alembic's commands
+    with db.engine.connect() as connection:
+        _begin(connection)
+        config = make_config()
+        config.attributes["connection"] = connection
+        how(config, revision)
+        floor.note(connection, ScriptDirectory.from_config(config))
+        _end(connection)
 
 
 def _begin(connection: Connection) -> None:
@@ -181,6 +231,7 @@ def _begin(connection: Connection) -> None:
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SET LOCAL lock_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"))
 
 
 def _end(connection: Connection) -> None:
@@ -195,21 +246,21 @@ def _end(connection: Connection) -> None:
 def check() -> Schema:
     """Say where the database stands and, in words for the operator, what is wrong with it."""
     script = ScriptDirectory.from_config(make_config())
+    known = {revision.revision for revision in script.walk_revisions()}
     newest = script.get_current_head() or ""
     with db.engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision() or ""
         tables = set(inspect(connection).get_table_names())
-    return Schema(current, newest, tuple(_problems(script, current, newest, tables)))
+        is_newer = bool(current) and current not in known
+        is_ahead = is_newer and floor.read(connection, tables) in known
+    if is_newer and not is_ahead:
+        return Schema(current, newest, (_TOO_NEW.format(current),))
+    is_whole = is_ahead or current == newest
+    return Schema(current, newest, tuple(_problems(current, tables, is_whole=is_whole)), is_ahead)
 
 
-def _problems(script: ScriptDirectory, current: str, newest: str, tables: set[str]) -> list[str]:
+def _problems(current: str, tables: set[str], *, is_whole: bool) -> list[str]:
     ours = set(db.metadata.tables)
-    known = {revision.revision for revision in script.walk_revisions()}
-    if current and current not in known:
-        return [
-            f"the database is at revision {current}, which this version does not know: it was"
-            " upgraded by a newer version. Run that version, or restore the backup made before."
-        ]
     problems = []
     if not current and tables & ours:
         problems.append(
@@ -222,7 +273,7 @@ def _problems(script: ScriptDirectory, current: str, newest: str, tables: set[st
             f"an upgrade was cut off and left {', '.join(left_over)} behind. Restore the backup"
             " made before and run `bridgehead db upgrade` again."
         )
-    if current == newest and (missing := sorted(ours - tables)):
+    if is_whole and (missing := sorted(ours - tables)):
         problems.append(
             f"the database says it is up to date but lacks {', '.join(missing)}: an upgrade was"
             " cut off. Restore the backup made before and run `bridgehead db upgrade` again."

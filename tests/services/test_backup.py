@@ -75,7 +75,7 @@ def test_a_backup_goes_into_an_empty_database(here: Scene, file: Path, tmp_path:
         row = db.session.get_one(Connection, 1)
         assert here.runtime.vault.unseal(row.sealed, sealed_place(1))["password"] == SECRET
         assert journal.verify_audit(here.runtime) is None
-        assert database.check().is_current
+        assert database.check().is_fit
         actions = db.session.scalars(select(AuditEntry.action).order_by(AuditEntry.id)).all()
         assert actions[-1] == "backup.make"
 
@@ -251,7 +251,7 @@ def test_postgresql_is_dumped_and_restored_by_its_own_programs(
         put_back(play, file)
         assert db.session.get_one(Connection, 1).name == "Tiger"
         assert journal.verify_audit(play.runtime) is None
-        assert database.check().is_current
+        assert database.check().is_fit
         db.session.remove()
         remake(file, lambda members: members.update({"database": b"nonsense"}))
         remake(file, saying(sha256=hashlib.sha256(b"nonsense").hexdigest()))

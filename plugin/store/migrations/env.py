@@ -4,6 +4,9 @@ A new migration, after the models have changed (name it by its intent):
 
     python -m plugin.store.migrations.new "add the colour of a bridge"
 
+It should only add, so that the former version goes on beside the new one. One that takes something
+away names the oldest program that works with what is left: see plugin.store.floor.
+
 While nothing is released, the first one is made anew by deleting versions/*.py before that line.
 """
 

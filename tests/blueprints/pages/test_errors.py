@@ -15,6 +15,7 @@ from plugin.domain.errors import BusyError, ConflictError, PluginError, RefusedE
 from plugin.ending import announced
 from plugin.services import reports
 from plugin.store.base import writing
+from plugin.store.floor import ProgramFloor
 from tests.blueprints.pages.office import Office
 
 FAILURES: dict[str, tuple[Exception, int, str]] = {
@@ -125,6 +126,17 @@ def test_a_database_behind_or_ahead_of_the_program_is_not_ready(
     assert answer.status_code == 503
     assert answer.json is not None
     assert word in answer.json["problems"][0]
+
+
+def test_a_former_program_is_ready_on_tables_that_a_newer_one_only_added_to(
+    empty_office: Office,
+) -> None:
+    with empty_office.app.app_context(), writing() as session:
+        session.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+        session.execute(text("INSERT INTO alembic_version VALUES ('9999')"))
+        session.add(ProgramFloor(revision="0001"))
+    answer = empty_office.stranger().get("/readyz")
+    assert (answer.status_code, answer.json) == (200, {"ready": True, "problems": []})
 
 
 def test_figures_are_grouped_by_route_and_hold_no_path(empty_office: Office) -> None:

@@ -80,7 +80,7 @@ class Upgrade:
         self._upgrade()
 
     def start_former(self) -> float:
-        """Start this version's web process once more; returns after how many seconds it is ready."""
+        """Start this version's web process once more; returns the seconds until it is ready."""
         return self._start(self._cluster.environment)
 
     def start_next(self) -> float:
